@@ -1,0 +1,195 @@
+"""What a tool, a resource or a prompt gets to know about the call that it serves, and can say while it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from pydantic import BaseModel
+
+from mcp_server import asking
+from mcp_server.asking import Elicited, Sampled
+from mcp_server.engine.service import Kind, ListChanged, ResourceUpdated
+
+if TYPE_CHECKING:
+    from mcp_server.engine.calls import Call, Principal
+    from mcp_server.engine.service import Change
+    from mcp_server.local import LocalService
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+
+class Context:
+    """The call being served; ask for it with a parameter of this type, which callers never see.
+
+    Its methods are coroutines. A plain `def` function runs in a thread, from which `ctx.wait(ctx.progress(1))` calls
+    one of them.
+    """
+
+    __slots__ = ("_call", "_loop", "_service")
+
+    def __init__(self, call: Call, service: LocalService) -> None:
+        self._call = call
+        self._service = service
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def request_id(self) -> int | str:
+        """The id that the caller gave its request; unique only among that caller's unfinished requests."""
+        return self._call.request.id
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who calls, as authentication has found; None where nobody had to say."""
+        return self._call.principal
+
+    @property
+    def protocol_version(self) -> str:
+        """The version of MCP that the caller speaks."""
+        return self._call.request.peer.version
+
+    @property
+    def client_info(self) -> Mapping[str, Any] | None:
+        """What the client calls itself, which is no proof of anything."""
+        return self._call.request.peer.info
+
+    @property
+    def client_capabilities(self) -> Mapping[str, Any]:
+        """What the client says it can do."""
+        return self._call.request.peer.capabilities
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The request's `_meta`."""
+        return self._call.request.meta
+
+    @property
+    def deadline(self) -> float | None:
+        """When the caller is told that it took too long, on the clock of `time.monotonic`."""
+        return self._call.deadline
+
+    @property
+    def lifespan(self) -> Any:
+        """What the server's lifespan has yielded."""
+        return self._service.resources
+
+    async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Tell the caller how far the work is; nothing happens if it did not ask, or has heard of more already."""
+        await self._call.progress(progress, total, message)
+
+    report_progress = progress
+
+    async def log(self, level: LogLevel, message: Any, *, logger: str | None = None) -> None:
+        """Send the caller a log message, a text or any JSON value, if it wants messages of this level."""
+        await self._call.log(level, message, logger)
+
+    async def debug(self, message: Any, *, logger: str | None = None) -> None:
+        """Log at level debug, to the caller."""
+        await self._call.log("debug", message, logger)
+
+    async def info(self, message: Any, *, logger: str | None = None) -> None:
+        """Log at level info, to the caller."""
+        await self._call.log("info", message, logger)
+
+    async def warning(self, message: Any, *, logger: str | None = None) -> None:
+        """Log at level warning, to the caller."""
+        await self._call.log("warning", message, logger)
+
+    async def error(self, message: Any, *, logger: str | None = None) -> None:
+        """Log at level error, to the caller."""
+        await self._call.log("error", message, logger)
+
+    @overload
+    async def elicit(self, message: str, schema: type[M], *, key: str | None = None) -> Elicited[M]: ...
+    @overload
+    async def elicit(
+        self, message: str, schema: Mapping[str, Any], *, key: str | None = None
+    ) -> Elicited[dict[str, Any]]: ...
+    async def elicit(
+        self, message: str, schema: type[BaseModel] | Mapping[str, Any], *, key: str | None = None
+    ) -> Elicited[Any]:
+        """Have the user fill in a form: a model with plain fields, or its JSON Schema.
+
+        A client of 2026-07-28 calls anew with the answer, so the function runs again from its beginning, and what
+        stands before a question may happen twice; see `once`. Give a `key` where questions depend on chance or time.
+
+        Raises:
+            ProtocolError: The client has not declared that it can show forms.
+            Unanswered: It could not after all.
+        """
+        return await asking.elicit_form(self._call, message, schema, key)
+
+    async def elicit_url(self, message: str, url: str, *, key: str | None = None) -> Elicited[None]:
+        """Have the user visit a page, for secrets and payments, which must not pass through the client."""
+        return await asking.elicit_url(self._call, message, url, key)
+
+    async def sample(
+        self,
+        messages: str | Sequence[Any],
+        *,
+        max_tokens: int = 1024,
+        system_prompt: str | None = None,
+        temperature: float | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        model_preferences: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Sampled:
+        """Have the client's model say something."""
+        options = {
+            "maxTokens": max_tokens,
+            "systemPrompt": system_prompt,
+            "temperature": temperature,
+            "stopSequences": None if stop_sequences is None else list(stop_sequences),
+            "modelPreferences": model_preferences,
+        }
+        return await asking.sample(self._call, messages, options, key)
+
+    async def roots(self, *, key: str | None = None) -> list[dict[str, Any]]:
+        """The directories that the client works in: each has a `uri` and perhaps a `name`."""
+        return await asking.roots(self._call, key)
+
+    async def once(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something a single time, however often the function runs anew for the sake of a question.
+
+        What it returns must be JSON: it travels to the client and back, sealed, and comes back as JSON has it.
+        """
+        questions = self._call.open_questions
+        if questions is None:
+            return await work()
+        done, value = questions.outcome(key)
+        if not done:
+            value = await work()
+            questions.record_outcome(key, value)
+        return value
+
+    async def read_resource(self, uri: str) -> list[dict[str, Any]]:
+        """The contents of one of this server's own resources; raises `ProtocolError` if there is none."""
+        result = await self._service.read_resource(uri, self._call)
+        return result["contents"]
+
+    def notify_tools_changed(self) -> None:
+        """Tell listeners that the list of tools has changed; additions and removals are told without this."""
+        self._publish(ListChanged(Kind.TOOLS))
+
+    def notify_resources_changed(self) -> None:
+        """Tell listeners that the list of resources has changed."""
+        self._publish(ListChanged(Kind.RESOURCES))
+
+    def notify_prompts_changed(self) -> None:
+        """Tell listeners that the list of prompts has changed."""
+        self._publish(ListChanged(Kind.PROMPTS))
+
+    def notify_resource_updated(self, uri: str) -> None:
+        """Tell those who watch this resource that it has changed."""
+        self._publish(ResourceUpdated(uri))
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run one of this object's coroutines from the thread of a plain `def` function."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _publish(self, change: Change) -> None:
+        self._service.publish(change)

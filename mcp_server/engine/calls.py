@@ -1,0 +1,268 @@
+"""Calls in flight: how one is run, how long it may take, how it is stopped.
+
+A call that finishes at once costs nothing but itself: it runs in the task of whoever asks, without a task, a timer or
+an entry in a table of its own. All of that begins when it first waits for something (`Call.suspended`), because only
+then can a deadline strike, a cancellation arrive or another call bear the same id.
+
+A call is *settled* once, by whichever comes first: its answer, its deadline or its cancellation. From then on nothing
+that it still says reaches the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from mcp_server.engine.first_step import FirstStep
+from mcp_server.engine.in_flight import InFlight
+from mcp_server.engine.questions import Questions
+from mcp_server.protocol.messages import LOG_LEVELS, Request
+from mcp_server.protocol.results import Answer
+
+if TYPE_CHECKING:
+    from mcp_server.engine.sessions import Session
+
+T = TypeVar("T")
+
+_LEVEL: Final = {level: weight for weight, level in enumerate(LOG_LEVELS)}
+_LEGACY_DEFAULT_LEVEL: Final = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as somebody with the means to know has found; a client's own word for it is in its `Peer`."""
+
+    name: str
+    scopes: frozenset[str] = frozenset()
+
+
+class Line(Protocol):
+    """The caller's end of a call, as the engine sees it: lent by the transport."""
+
+    @property
+    def transport(self) -> str:
+        """The name of the way in which the call came, for logs."""
+        ...
+
+    async def send(self, method: str, params: Mapping[str, Any], request: Request) -> None:
+        """Say something before the answer; waits while the caller is slow to listen."""
+        ...
+
+    def outlasts(self, call: Call) -> None:
+        """The call did not finish at once: see to it that others are served, and that a hang-up is noticed."""
+        ...
+
+    async def question(self, call: Call, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put a request to a client before 2026-07-28 and wait for its result; see `asking`."""
+        ...
+
+    def deliver(self, call: Call, answer: Answer) -> None:
+        """The call has its answer although its code has not ended, and may still be winding down."""
+        ...
+
+
+class Late(Protocol):
+    """Who knows what to answer for a call whose own code does not."""
+
+    def timed_out(self, call: Call) -> Answer:
+        """The answer to a call whose deadline has struck."""
+        ...
+
+    def input_required(self, call: Call, questions: Questions) -> Answer:
+        """The answer to a call that has open questions."""
+        ...
+
+
+class Call:
+    """One request being answered: who asks, how long it may take, and the way back while it lasts."""
+
+    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "ending", "expired",
+                 "late", "late_answer", "line", "may_ask", "principal", "questions", "reference", "request", "session",
+                 "settled", "started", "timeout")  # fmt: skip
+
+    def __init__(
+        self,
+        request: Request,
+        line: Line,
+        in_flight: InFlight,
+        late: Late,
+        *,
+        timeout: float | None,
+        until: float | None = None,
+        session: Session | None = None,
+        principal: Principal | None = None,
+    ) -> None:
+        self.request = request
+        self.session = session
+        self.principal = principal
+        self.timeout = timeout
+        self._until = until
+        self.started = time.monotonic()
+        self.settled = False
+        self.expired = False
+        self.reference: str | None = None
+        """The word by which a masked fault can be found in the log."""
+        self.ending: Callable[[], None] | None = None
+        """How to end this call with a proper answer, where it has no end of its own."""
+        self.may_ask = False
+        """Whether its method allows it to ask its user, for a client that then calls again."""
+        self.questions: Questions | None = None
+        """What it has asked and learned; see `open_questions`."""
+        self.late_answer: Answer | None = None
+        """What was answered before the code of the call had ended."""
+        self.line = line
+        self.late = late
+        self._in_flight = in_flight
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress = float("-inf")
+        self._held = 0.0
+        self._holders = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """When the caller will be told that it took too long, on the clock of `time.monotonic`."""
+        until = self._until
+        if self.timeout is None:
+            return until
+        deadline = self.started + self._held + self.timeout
+        return deadline if until is None else min(deadline, until)  # a host waits for nobody
+
+    @property
+    def allowed(self) -> float | None:
+        """How many seconds the call may take: its timeout, or what its host has left if that is less."""
+        if self._until is None:
+            return self.timeout
+        left = self._until - self.started
+        return left if self.timeout is None else min(self.timeout, left)
+
+    @property
+    def open_questions(self) -> Questions | None:
+        """What the call has asked and learned, begun when it is first needed; None if it may not ask."""
+        if self.questions is None and self.may_ask:
+            self.questions = Questions()
+        return self.questions
+
+    @property
+    def transport(self) -> str:
+        """The name of the way in which the call came."""
+        return self.line.transport
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run the call's work in this task, and look after it should it wait for something."""
+        try:
+            return await FirstStep(work, self._suspended)
+        finally:
+            if self._task is not None:
+                self._resumed(self._task)
+
+    async def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Tell the caller something before the answer; nothing, once the call is settled."""
+        if not self.settled:
+            await self.line.send(method, params, self.request)
+
+    async def progress(self, progress: float, total: float | None, message: str | None) -> None:
+        """Tell the caller how far the work is, if it asked to be told and if that is further than before."""
+        token = self.request.progress_token
+        if token is None or not progress > self._progress:
+            return
+        self._progress = progress
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        if total is not None:
+            params["total"] = total
+        if message is not None:
+            params["message"] = message
+        await self.notify("notifications/progress", params)
+
+    async def log(self, level: str, data: Any, logger: str | None) -> None:
+        """Send the caller a log message, if it wants messages of this level."""
+        if not self.wants_log(level):
+            return
+        params: dict[str, Any] = {"level": level, "data": data}
+        if logger is not None:
+            params["logger"] = logger
+        await self.notify("notifications/message", params)
+
+    def wants_log(self, level: str) -> bool:
+        """Whether the caller asked for messages of this level; a modern one that named no level wants none."""
+        peer = self.request.peer
+        wanted = peer.log_level or (None if peer.modern else _LEGACY_DEFAULT_LEVEL)
+        return wanted is not None and _LEVEL[level] >= _LEVEL[wanted]
+
+    def cancel(self) -> None:
+        """The caller does not want the answer any more: stop, and say nothing."""
+        if not self.settled:
+            self.settled = True
+            self._stop()
+
+    def settle(self, answer: Answer) -> None:
+        """Answer now, although the code of the call has not ended, and stop it."""
+        self.settled = True
+        self.late_answer = answer
+        self.line.deliver(self, answer)
+        self._stop()
+
+    @contextmanager
+    def deadline_waits(self) -> Generator[None]:
+        """Let the clock stand still for a while: it is somebody else's turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._holders:
+            self._held -= time.monotonic()
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            if not self._holders:
+                self._held += time.monotonic()
+                self._set_timer()
+
+    def end(self) -> None:
+        """End the call, properly if it can be."""
+        if self.ending is not None:
+            self.ending()
+        else:
+            self.cancel()
+
+    def _suspended(self) -> None:
+        self._task = asyncio.current_task()
+        self._in_flight.add(self)
+        self._set_timer()
+        self.line.outlasts(self)
+        if self.settled:  # cancelled by its own first step, when there was no task to stop yet
+            self._stop()
+
+    def _resumed(self, task: asyncio.Task[Any]) -> None:
+        self._in_flight.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.questions is not None:
+            self.questions.abandon()
+        # A cancellation of ours ends with the call; the task goes on to serve others.
+        if self.settled:
+            task.uncancel()
+
+    def _expire(self) -> None:
+        if not self.settled:
+            self.expired = True
+            self.settle(self.late.timed_out(self))
+
+    def _set_timer(self) -> None:
+        deadline = self.deadline
+        if deadline is not None and self._task is not None and not self._holders:
+            self._timer = asyncio.get_running_loop().call_later(deadline - time.monotonic(), self._expire)
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+def new_reference() -> str:
+    """A word that stands in an answer and in the log, so that one can be found from the other."""
+    return secrets.token_hex(4)

@@ -1,0 +1,37 @@
+"""Running a coroutine at once, in the task of whoever asks, for as long as it does not have to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class FirstStep(Awaitable[T]):
+    """Awaits a coroutine in the current task, and says so once if it does not finish in its first step."""
+
+    __slots__ = ("_suspended", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], suspended: Callable[[], None]) -> None:
+        self._work = work
+        self._suspended = suspended
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        work = self._work
+        try:
+            waits_for = work.send(None)
+        except StopIteration as finished:
+            return finished.value
+        self._suspended()
+        # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
+        while True:
+            try:
+                try:
+                    sent = yield waits_for
+                except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
+                    waits_for = work.throw(thrown)
+                else:
+                    waits_for = work.send(sent)
+            except StopIteration as finished:
+                return finished.value

@@ -1,0 +1,334 @@
+"""The registry as a `Service`: Python functions that answer.
+
+This is the one place where a function written by somebody else is called, so it is here that whatever such a function
+does (raise, hang, block, return nonsense) becomes an answer. A `ToolError` is meant for the caller. Everything else is
+logged in full and masked: the caller gets a reference by which the log line can be found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+
+from mcp_server import registry
+from mcp_server.context import Context
+from mcp_server.engine.asking import Unanswered
+from mcp_server.engine.calls import new_reference
+from mcp_server.engine.service import Change, Description, Kind, ListChanged
+from mcp_server.protocol.errors import (
+    Code,
+    ProtocolError,
+    Reason,
+    bad_cursor,
+    invalid_params,
+    unknown_prompt,
+    unknown_resource,
+    unknown_tool,
+)
+from mcp_server.protocol.results import Prepared, Result, tool_error
+from mcp_server.registry import (
+    BadCursor,
+    Completer,
+    Hidden,
+    InvalidArguments,
+    MirroredArgument,
+    Page,
+    RegistrationError,
+    Registry,
+    ResourceTemplate,
+)
+from mcp_server.threads import Threads
+from mcp_server.tool_limits import ToolLimits
+
+if TYPE_CHECKING:
+    from mcp_server.engine.calls import Call
+
+logger = logging.getLogger("mcp_server.tools")
+
+T = TypeVar("T")
+
+_IN_REGISTRY: Final[dict[Kind, registry.Kind]] = {
+    Kind.TOOLS: "tools",
+    Kind.RESOURCES: "resources",
+    Kind.TEMPLATES: "templates",
+    Kind.PROMPTS: "prompts",
+}
+_KIND: Final = {name: kind for kind, name in _IN_REGISTRY.items()}
+_ON_THE_WIRE: Final = {
+    Kind.TOOLS: "tools",
+    Kind.RESOURCES: "resources",
+    Kind.TEMPLATES: "resourceTemplates",
+    Kind.PROMPTS: "prompts",
+}
+
+
+class ToolError(Exception):
+    """Raise it in a tool to tell the model what went wrong; its text reaches the caller as it is."""
+
+
+class Served(Protocol):
+    """What tools, resources, templates, prompts and completers have in common: a function to be called."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The author's function."""
+        ...
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it runs on the event loop rather than in a thread."""
+        ...
+
+
+class LocalService:
+    """Answers from a registry. `resources` is what the lifespan has yielded, while it lasts."""
+
+    def __init__(
+        self,
+        catalogue: Registry,
+        *,
+        server_info: Mapping[str, Any],
+        instructions: str | None = None,
+        lifespan: Callable[[], AbstractAsyncContextManager[Any]] = contextlib.nullcontext,
+        max_threads: int = 32,
+        cache: Mapping[str, Any] | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._registry = catalogue
+        self._server_info = server_info
+        self._instructions = instructions
+        self._lifespan = lifespan
+        self._threads = Threads(max_threads)
+        self._cache = cache or {"ttlMs": 0, "cacheScope": "private"}
+        self._extensions = dict(extensions or {})
+        self._listeners: set[Callable[[Change], None]] = set()
+        self._description: Description | None = None
+        self._pages: dict[tuple[Kind, str | None], tuple[Page, Prepared]] = {}
+        self._seats: dict[str, tuple[int, asyncio.Semaphore]] = {}
+        self.limits = ToolLimits()
+        self.resources: Any = None
+        catalogue.on_change(self._registry_changed)
+
+    def describe(self) -> Description:
+        """Whatever is registered is offered; tools always are, as they may be registered later."""
+        if self._description is None:
+            capabilities: dict[str, Any] = {"tools": {"listChanged": True}, "logging": {}}
+            if self._registry.resources or self._registry.templates:
+                capabilities["resources"] = {"subscribe": True, "listChanged": True}
+            if self._registry.prompts:
+                capabilities["prompts"] = {"listChanged": True}
+            if any(item.completers for item in (*self._registry.prompts.values(), *self._registry.templates.values())):
+                capabilities["completions"] = {}
+            if self._extensions:
+                capabilities["extensions"] = self._extensions
+            self._description = Description(self._server_info, capabilities, self._instructions, self._cache)
+        return self._description
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Run the author's own lifespan, and make sure that it yields what the functions ask for."""
+        async with self._lifespan() as resources:
+            self.resources = resources
+            self._check_dependencies()
+            try:
+                yield
+            finally:
+                self.resources = None
+
+    def watch(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Tell this listener of changes until the returned function is called."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def publish(self, change: Change) -> None:
+        """Tell every listener of a change."""
+        for listener in list(self._listeners):
+            listener(change)
+
+    async def list(self, kind: Kind, cursor: str | None, call: Call) -> Prepared:  # noqa: ARG002 - all see the same
+        """A page of a list, rendered once and kept until the list changes."""
+        try:
+            page = self._registry.page(_IN_REGISTRY[kind], cursor)
+        except BadCursor as error:
+            raise bad_cursor() from error
+        kept = self._pages.get((kind, cursor))
+        if kept is None or kept[0] is not page:
+            result: dict[str, Any] = {_ON_THE_WIRE[kind]: page.items, **self._cache}
+            if page.next_cursor is not None:
+                result["nextCursor"] = page.next_cursor
+            kept = self._pages[kind, cursor] = (page, Prepared(result))
+        return kept[1]
+
+    def mirrored_arguments(self, tool: str) -> tuple[MirroredArgument, ...]:
+        """The arguments of a tool that clients repeat in HTTP headers."""
+        found = self._registry.tools.get(tool)
+        return () if found is None else found.headers
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], call: Call) -> Result:
+        """Call a tool; whatever goes wrong in it is a result that says so, and says no more than it should."""
+        tool = self._registry.tools.get(name)
+        if tool is None:
+            raise unknown_tool(name)
+        if tool.rate_limit is not None:
+            refusal = await self.limits.refusal(tool, None if call.principal is None else call.principal.name)
+            if refusal is not None:
+                return refusal
+        if tool.timeout is not None:
+            call.timeout = tool.timeout
+        try:
+            values = tool.arguments(arguments)
+        except InvalidArguments as error:
+            return tool_error(str(error), Reason.INVALID_ARGUMENTS)
+        try:
+            if tool.concurrency is None:
+                return await self._invoke(tool, tool.hidden, values, call, tool.result)
+            async with self._seats_of(tool.name, tool.concurrency):
+                return await self._invoke(tool, tool.hidden, values, call, tool.result)
+        except ToolError as error:
+            return tool_error(str(error))
+        except Unanswered as error:
+            return tool_error(str(error))
+        except ProtocolError as error:
+            if error.failure.code == Code.MISSING_CAPABILITY and not call.request.peer.modern:
+                return tool_error(str(error))  # an error that older clients have never heard of
+            raise
+        except (Exception, SystemExit):
+            call.reference = reference = new_reference()
+            logger.exception("Tool %s failed [%s]", name, reference)
+            return tool_error(f"Tool execution failed [{reference}]", Reason.TOOL_FAILED)
+
+    async def read_resource(self, uri: str, call: Call) -> Result:
+        """Read a resource, be it registered as such or as one of a template's."""
+        found = self._registry.find_resource(uri)
+        if found is None:
+            raise unknown_resource(uri)
+        resource, variables = found
+        if resource.timeout is not None:
+            call.timeout = resource.timeout
+        try:
+            values = resource.arguments(variables) if isinstance(resource, ResourceTemplate) else {}
+        except InvalidArguments as error:
+            raise unknown_resource(uri) from error
+        contents = functools.partial(resource.contents, uri=uri)
+        return {
+            "contents": await self._ask(resource, resource.hidden, values, call, contents),
+            "ttlMs": self._cache["ttlMs"] if resource.ttl_ms is None else resource.ttl_ms,
+            "cacheScope": resource.cache_scope or self._cache["cacheScope"],
+        }
+
+    async def get_prompt(self, name: str, arguments: dict[str, str], call: Call) -> Result:
+        """Fill in a prompt."""
+        prompt = self._registry.prompts.get(name)
+        if prompt is None:
+            raise unknown_prompt(name)
+        if prompt.timeout is not None:
+            call.timeout = prompt.timeout
+        try:
+            values = prompt.arguments(arguments)
+        except InvalidArguments as error:
+            raise invalid_params(str(error)) from error
+        return await self._ask(prompt, prompt.hidden, values, call, prompt.result)
+
+    async def complete(
+        self,
+        reference: Mapping[str, Any],
+        argument: str,
+        value: str,
+        context: Mapping[str, str],
+        call: Call,  # noqa: ARG002 - a completer sees only what has been typed
+    ) -> Result:
+        """Propose values; there are none for an argument that nobody completes."""
+        completer = self._completers(reference).get(argument)
+        if completer is None:
+            return {"completion": {"values": []}}
+        given = completer.arguments(value, context)
+        if completer.is_async:
+            found = await completer.function(*given)
+        else:
+            found = await self._threads.run(functools.partial(completer.function, *given))
+        return {"completion": completer.result(found)}
+
+    def _completers(self, reference: Mapping[str, Any]) -> Mapping[str, Completer]:
+        name, uri = reference.get("name"), reference.get("uri")
+        match reference.get("type"):
+            case "ref/prompt" if isinstance(name, str):
+                prompt = self._registry.prompts.get(name)
+                if prompt is None:
+                    raise unknown_prompt(name)
+                return prompt.completers
+            case "ref/resource" if isinstance(uri, str):
+                template = self._registry.templates.get(uri)
+                if template is None and uri not in self._registry.resources:
+                    raise unknown_resource(uri)
+                return {} if template is None else template.completers
+            case _:
+                raise invalid_params('ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
+
+    async def _ask(
+        self, served: Served, hidden: Sequence[Hidden], values: dict[str, Any], call: Call, render: Callable[[Any], T]
+    ) -> T:
+        """Call a function whose answer has no form for a failure, so that a failure is an error of the protocol."""
+        try:
+            return await self._invoke(served, hidden, values, call, render)
+        except (ToolError, Unanswered) as error:
+            raise ProtocolError(Code.INTERNAL_ERROR, str(error)) from error
+
+    async def _invoke(
+        self, served: Served, hidden: Sequence[Hidden], values: dict[str, Any], call: Call, render: Callable[[Any], T]
+    ) -> T:
+        """Call a function, and render what it returns where it ran, as that may mean to read a file."""
+        if hidden:
+            values = {**values, **{each.name: self._hidden(each, call) for each in hidden}}
+        if served.is_async:
+            return render(await served.function(**values))
+        return await self._threads.run(lambda: render(served.function(**values)))
+
+    def _hidden(self, hidden: Hidden, call: Call) -> Any:
+        return Context(call, self) if hidden.kind == "context" else self._dependency(hidden)
+
+    def _dependency(self, hidden: Hidden) -> Any:
+        """What the lifespan has for a parameter: itself if the type fits, else its entry or attribute of that name."""
+        resources = self.resources
+        if _is_instance(resources, hidden.type):
+            return resources
+        if isinstance(resources, Mapping):
+            by_name = cast("Mapping[str, Any]", resources)
+            if hidden.name in by_name:
+                return by_name[hidden.name]
+        elif hasattr(resources, hidden.name):
+            return getattr(resources, hidden.name)
+        raise RegistrationError(
+            f"nothing to give for the parameter `{hidden.name}`: let the server's lifespan yield a "
+            f"{getattr(hidden.type, '__name__', hidden.type)}, or a mapping with {hidden.name!r} in it"
+        )
+
+    def _check_dependencies(self) -> None:
+        found = self._registry
+        for items in (found.tools, found.resources, found.templates, found.prompts):
+            for item in items.values():
+                for hidden in item.hidden:
+                    if hidden.kind == "injected":
+                        self._dependency(hidden)
+
+    def _seats_of(self, tool: str, limit: int) -> asyncio.Semaphore:
+        known = self._seats.get(tool)
+        if known is None or known[0] != limit:
+            known = self._seats[tool] = (limit, asyncio.Semaphore(limit))
+        return known[1]
+
+    def _registry_changed(self, kind: registry.Kind) -> None:
+        self._description = None
+        self._pages.clear()
+        self.publish(ListChanged(_KIND[kind]))
+
+
+def _is_instance(value: Any, kind: Any) -> bool:
+    try:
+        return isinstance(value, kind)
+    except TypeError:  # a generic type, or a protocol that cannot be asked
+        return False
