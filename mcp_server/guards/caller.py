@@ -1,0 +1,45 @@
+"""What the guards know about a request, for each other and for those who come after: limits, logs, the engine.
+
+Must not know what a request says, nor hold a key: only the name we gave to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+UNKNOWN = "unknown"
+"""The address of everybody who has none: peers of a Unix socket, some load balancer events. One bucket for all."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """Filled in on the way in (`address`, then `key`) and, when a guard says no, on the way out (`refused`).
+
+    `headers` are the request's own, by lower-case name. A header that was sent twice has its values joined by a
+    comma, as HTTP defines it; where only one makes sense (`Host`, `Authorization`), the pair is no valid value.
+    """
+
+    headers: dict[bytes, bytes]
+    address: str = UNKNOWN
+    key: str | None = None
+    refused: str | None = None
+
+
+def caller_of(scope: MutableMapping[str, Any]) -> Caller:
+    """Give the caller of this request, a new one the first time it is asked for."""
+    caller: Caller | None = scope.get("mcp")
+    if caller is None:
+        caller = scope["mcp"] = Caller(_joined(scope["headers"]))
+    return caller
+
+
+def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    raw = list(raw)
+    headers = dict(raw)
+    if len(headers) < len(raw):
+        headers.clear()
+        for name, value in raw:
+            headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
+    return headers

@@ -1,0 +1,198 @@
+"""Numbers for `/metrics`: calls and their times, streams, sessions, limits that were hit, keys that were refused.
+
+Off unless enabled: `NoMetrics` is the twin that does nothing, and prometheus-client is imported by `PrometheusMetrics`
+alone. Labels are names of ours, never a stranger's (see `Vocabulary`), so that nobody can make the number of series
+grow; whatever is not a name of ours is counted under `unknown`.
+
+Several workers count into one directory of memory-mapped files (prometheus-client's multiprocess mode), and any of
+them answers for all: the process that starts them calls `share_between_workers` first. It costs about 1 µs more a
+call. Without it each worker would answer for itself, and a scrape would see another one each time.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from mcp_server.observe.records import UNKNOWN, CallRecord, Outcome, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry, Gauge
+
+    _Observers: TypeAlias = tuple[Callable[[], None], Callable[[float], None]]
+
+_SECONDS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SERIES: Final = 2000
+"""How many combinations of method, target and outcome are kept apart."""
+_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics(Protocol):
+    """What is counted."""
+
+    def called(self, record: CallRecord) -> None:
+        """A call has ended."""
+        ...
+
+    def stream_opened(self) -> None:
+        """An event stream has been opened; `stream_closed` must follow."""
+        ...
+
+    def stream_closed(self) -> None:
+        """An event stream has been closed."""
+        ...
+
+    def sessions(self, count: int) -> None:
+        """There are now this many sessions."""
+        ...
+
+    def limited(self, reason: str) -> None:
+        """Somebody was refused by a limit; `reason` names the limit, in a word of ours."""
+        ...
+
+    def auth_failed(self, reason: str) -> None:
+        """Somebody was refused for want of a good key or token; `reason` is a word of ours."""
+        ...
+
+    def render(self) -> tuple[bytes, str]:
+        """The body for `/metrics` and its content type."""
+        ...
+
+    def close(self) -> None:
+        """This process stops counting: its streams and sessions are no more."""
+        ...
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def called(self, record: CallRecord) -> None:
+        """Forget it."""
+
+    def stream_opened(self) -> None:
+        """Forget it."""
+
+    def stream_closed(self) -> None:
+        """Forget it."""
+
+    def sessions(self, count: int) -> None:
+        """Forget it."""
+
+    def limited(self, reason: str) -> None:
+        """Forget it."""
+
+    def auth_failed(self, reason: str) -> None:
+        """Forget it."""
+
+    def render(self) -> tuple[bytes, str]:
+        """Nothing was counted."""
+        return b"", "text/plain; charset=utf-8"
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+class PrometheusMetrics:
+    """Counts in a registry of its own, so that whatever else the process counts stays apart."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        # The import is what being enabled costs; whoever is not pays nothing.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: PLC0415
+
+        registry = CollectorRegistry()
+        by_call = ("method", "target", "outcome")
+        self._vocabulary = vocabulary
+        self._registry = registry
+        self._calls = Counter("mcp_calls", "Calls that have ended.", by_call, registry=registry)
+        self._seconds = Histogram(
+            "mcp_call_duration_seconds", "How long calls took.", by_call, buckets=_SECONDS, registry=registry
+        )
+        self._streams = _gauge(Gauge, "mcp_open_streams", "Event streams that are open.", registry)
+        self._sessions = _gauge(Gauge, "mcp_sessions", "Sessions of clients before 2026-07-28.", registry)
+        self._limits = Counter("mcp_limits_hit", "Requests refused by a limit.", ("reason",), registry=registry)
+        self._auth_failures = Counter(
+            "mcp_auth_failures", "Requests refused for their key or token.", ("reason",), registry=registry
+        )
+        self._observers: dict[tuple[str, str | None, Outcome], _Observers] = {}
+
+    def called(self, record: CallRecord) -> None:
+        """Count a call and its time under its method, target and outcome."""
+        observers = self._observers.get((record.method, record.target, record.outcome))
+        if observers is None:
+            observers = self._observers_of(record)
+        count, observe = observers
+        count()
+        observe(record.milliseconds / 1000)
+
+    def stream_opened(self) -> None:
+        """One more event stream."""
+        self._streams.inc()
+
+    def stream_closed(self) -> None:
+        """One event stream less."""
+        self._streams.dec()
+
+    def sessions(self, count: int) -> None:
+        """So many sessions."""
+        self._sessions.set(count)
+
+    def limited(self, reason: str) -> None:
+        """Count a refusal by a limit."""
+        self._limits.labels(reason).inc()
+
+    def auth_failed(self, reason: str) -> None:
+        """Count a refusal for want of a good key."""
+        self._auth_failures.labels(reason).inc()
+
+    def render(self) -> tuple[bytes, str]:
+        """Everything counted so far, by all workers if they share, in Prometheus' text format."""
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415 - see __init__
+
+        return generate_latest(self._everyones()), CONTENT_TYPE_LATEST
+
+    def close(self) -> None:
+        """Take this worker's streams and sessions out of the sum; its counters stay."""
+        if _DIRECTORY in os.environ:
+            from prometheus_client import multiprocess  # noqa: PLC0415 - see __init__
+
+            multiprocess.mark_process_dead(os.getpid())  # pyright: ignore[reportUnknownMemberType] - it has no types
+
+    def _observers_of(self, record: CallRecord) -> _Observers:
+        """The pair to observe a call with; remembered under names of ours only, and only so many of them."""
+        method, target = self._vocabulary.method(record.method), self._vocabulary.target(record.target)
+        if len(self._observers) >= _SERIES:
+            method, target = UNKNOWN, ""
+        labels = (method, target, record.outcome)
+        observers = (self._calls.labels(*labels).inc, self._seconds.labels(*labels).observe)
+        if (method, target) == (record.method, record.target or ""):
+            self._observers[record.method, record.target, record.outcome] = observers
+        return observers
+
+    def _everyones(self) -> CollectorRegistry:
+        if _DIRECTORY not in os.environ:
+            return self._registry
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see __init__
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415 - see __init__
+
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return registry
+
+
+def share_between_workers(directory: Path) -> None:
+    """Have all workers started from now on count into `directory`, which is emptied of earlier counts.
+
+    To be called by the process that starts the workers, before anybody imports prometheus-client: that is when
+    prometheus-client decides.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for counts in directory.glob("*.db"):
+        counts.unlink()
+    os.environ[_DIRECTORY] = str(directory)
+
+
+def _gauge(kind: type[Gauge], name: str, documentation: str, registry: CollectorRegistry) -> Gauge:
+    return kind(name, documentation, registry=registry, multiprocess_mode="livesum")

@@ -1,0 +1,214 @@
+"""Lines on their way out: whoever logs never waits for whoever reads.
+
+A host that starts us over stdio may never read our standard error, and a pipe that nobody reads holds 64 KiB: the
+next line written to it would stop the server for good. So a line is only put into a queue, which a thread empties
+every `tick` seconds, sooner when many lines wait or one matters. The thread sleeps while there is nothing to write.
+
+What that costs: a process that is killed loses the last tick of its log. What is bounded: the queue. When it is full,
+lines are lost and counted, and the count is logged once the reader is back. `flush` waits, but never for long; it is
+called at exit, and by whoever freezes the process (AWS Lambda).
+
+Knows nothing of records and levels: an entry is a value and the function that makes text of it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Protocol, TextIO, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+logger = logging.getLogger("mcp_server.log")
+
+_Entry: TypeAlias = "tuple[Callable[[Any], str], Any] | threading.Event"
+_LINES_A_WRITE: Final = 128
+"""Few enough that the thread is never in the way of a call for long, as a write lets go of the interpreter."""
+
+_PATIENCE: Final = 0.2
+"""How long a flush waits by default: twice that must pass unnoticed when a process ends."""
+
+
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: memoryview, /) -> int | None:
+        """Take some of the data and say how much; None if it would have to wait."""
+        ...
+
+
+class Outlet:
+    """A stream that takes any text, in UTF-8 whatever the locale, and never raises."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._sink = _sink_of(stream)
+        self._torn = False
+
+    def write(self, text: str) -> bool:
+        """Write it all, unbuffered; false if the stream is closed, full or without a reader."""
+        data = text.encode("utf-8", "backslashreplace")
+        # A line cut short by an earlier failure must not swallow the one that follows it.
+        left = memoryview(b"\n" + data if self._torn else data)
+        size = len(left)
+        with suppress(OSError, ValueError):
+            while left and (taken := self._sink.write(left)):
+                left = left[taken:]
+        if len(left) < size:
+            self._torn = bool(left)
+        return not left
+
+
+class LineWriter:
+    """A bounded queue of lines and the thread that writes them to an outlet."""
+
+    def __init__(self, outlet: Outlet, *, tick: float = 0.2, capacity: int = 8192) -> None:
+        self._outlet = outlet
+        self._tick = tick
+        self._capacity = capacity
+        self._many = capacity // 4
+        self._begin()
+        atexit.register(self.flush)
+        if sys.platform != "win32":  # pragma: no branch - there is no fork on Windows
+            # The child of a fork has no thread, and must not write what its parent is about to.
+            os.register_at_fork(after_in_child=self._begin)
+
+    def put(self, render: Callable[[T], str], value: T) -> None:
+        """Have `render(value)` written soon; it runs in another thread."""
+        waiting = self._queue.qsize()
+        if waiting >= self._capacity:
+            # Threads that lose a line at the same moment may count one: this is a hint, not a ledger.
+            self._lost += 1
+            return
+        self._queue.put((render, value))
+        if self._thread is None:
+            self._start()
+        elif waiting == self._many:
+            self.hasten()
+
+    def hasten(self) -> None:
+        """Do not wait for the tick."""
+        if self._bell.empty():
+            self._bell.put(None)
+
+    def flush(self, patience: float = _PATIENCE) -> bool:
+        """Wait until everything put so far is written; false if nobody reads it in time."""
+        if self._thread is None:
+            return True
+        written = threading.Event()
+        self._queue.put(written)
+        self.hasten()
+        return written.wait(patience)
+
+    def close(self, patience: float = _PATIENCE) -> None:
+        """Flush, and let the thread go; a line put later starts another."""
+        atexit.unregister(self.flush)
+        thread = self._thread
+        if thread is None:
+            return
+        self.flush(patience)
+        self._closing = True
+        self._queue.put(threading.Event())
+        self.hasten()
+        thread.join(patience)
+        if not thread.is_alive():
+            self._thread = None
+
+    def _begin(self) -> None:
+        # Of all queues only this kind may be used by a signal handler that interrupted another use of it.
+        self._queue: SimpleQueue[_Entry] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._lost = 0
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._closing = False
+                thread = threading.Thread(target=self._run, name="mcp-log", daemon=True)
+                # An interpreter on its way out starts no threads; what is logged then is lost.
+                with suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
+
+    def _run(self) -> None:
+        while not self._closing:
+            entry = self._queue.get()
+            with suppress(Empty):
+                self._bell.get(timeout=self._tick)
+            self._empty(entry)
+
+    def _empty(self, entry: _Entry | None) -> None:
+        lines: list[str] = []
+        while entry is not None:
+            if isinstance(entry, threading.Event):
+                self._write(lines)
+                entry.set()
+            else:
+                lines.append(_text_of(*entry))
+            if len(lines) == _LINES_A_WRITE:
+                self._write(lines)
+            entry = self._next()
+        self._write(lines)
+
+    def _next(self) -> _Entry | None:
+        try:
+            return self._queue.get_nowait()
+        except Empty:
+            return None
+
+    def _write(self, lines: list[str]) -> None:
+        if not lines:
+            return
+        if not self._outlet.write("".join(lines)):
+            self._lost += len(lines)
+        elif self._lost:
+            lost, self._lost = self._lost, 0
+            logger.warning("%d log lines were lost because nobody read the earlier ones", lost)
+        lines.clear()
+
+
+def _text_of(render: Callable[[Any], str], value: Any) -> str:
+    try:
+        return render(value)
+    except Exception as fault:  # noqa: BLE001 - one line that cannot be made must not end the log
+        return f"(a log line could not be written: {type(fault).__name__})\n"
+
+
+class _Nowhere:
+    """What a process without standard error has instead."""
+
+    def write(self, _: memoryview, /) -> int | None:
+        """Take nothing."""
+        return None
+
+
+class _Text:
+    """A stream that takes text only, as a test's stand-in for standard error does."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, data: memoryview, /) -> int | None:
+        """Take everything."""
+        self._stream.write(str(data, "utf-8"))
+        return len(data)
+
+
+def _sink_of(stream: TextIO | None) -> Sink:
+    """The end of the stream that is neither buffered nor encoded: bytes that cannot be written must not stay in it."""
+    if stream is None:
+        return _Nowhere()
+    with suppress(OSError, ValueError):
+        stream.flush()
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        return _Text(stream)
+    return getattr(buffer, "raw", buffer)

@@ -1,0 +1,144 @@
+"""What only shows when several variables are seen together.
+
+A problem stops the start, a warning does not. Must not change anything, and must not repeat a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from mcp_server.settings.problems import Problem
+from mcp_server.settings.values import EVERYBODY, host_of, is_loopback, rates_in
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from mcp_server.settings.fields import Fields
+    from mcp_server.settings.model import Settings
+
+SHORTEST_KEY: Final = 32
+_FEWEST_CHARACTERS: Final = 8
+"""A random key of 32 hexadecimal digits has fewer different ones about four times in a hundred million."""
+
+_MAKE_ONE: Final = "make one with: openssl rand -hex 32"
+_PLACEHOLDER: Final = re.compile(r"(^|[-_])your|^(change|replace|example|placeholder|test|<)", re.IGNORECASE)
+
+
+def problems(settings: Settings) -> Iterator[Problem]:
+    """What makes it wrong, or dangerous, to start."""
+    yield from _half_of_tls(settings)
+    yield from _small_burst(settings)
+    if settings.production and settings.listening:
+        if not settings.keys:
+            yield Problem("MCP_API_KEY", f"is required in production; {_MAKE_ONE}", depends=("MCP_API_KEY_PREVIOUS",))
+        if settings.metrics_enabled and settings.metrics_key is None:
+            yield Problem("METRICS_KEY", f"is required in production if METRICS_ENABLED=true; {_MAKE_ONE}")
+        for name, fault in _weak(settings):
+            yield Problem(name, f"{fault}; {_MAKE_ONE}")
+
+
+def warnings(settings: Settings) -> Iterator[str]:
+    """What the operator may not have meant."""
+    yield from _idle(settings)
+    if not settings.listening:
+        return
+    if not settings.production:
+        yield from _open_doors(settings)
+        yield from (f"{name} {fault}; in production the server would not start" for name, fault in _weak(settings))
+    yield from _one_of_many(settings)
+    if EVERYBODY in settings.trusted_proxies:
+        yield (
+            "TRUSTED_PROXIES=* lets everybody who reaches this server directly choose the address under which "
+            "requests are counted; name the networks of your proxies"
+        )
+    if EVERYBODY in settings.cors_allowed_origins and settings.production:
+        yield "CORS_ALLOWED_ORIGINS=* lets every web page call; name the origins of yours"
+    if settings.debug and settings.production:
+        yield "DEBUG=true makes the log of a production server long"
+    if settings.production and _in_clear(settings):
+        yield "PUBLIC_URL begins with http://, so keys travel unencrypted; put HTTPS in front"
+
+
+def _half_of_tls(settings: Settings) -> Iterator[Problem]:
+    certificate, key = "SSL_CERT_PATH", "SSL_KEY_PATH"
+    if settings.ssl_cert_path and not settings.ssl_key_path:
+        yield Problem(key, f"must be set as well, because {certificate} is", depends=(certificate,))
+    if settings.ssl_key_path and not settings.ssl_cert_path:
+        yield Problem(certificate, f"must be set as well, because {key} is", depends=(key,))
+    if settings.use_ssl and not (settings.ssl_cert_path or settings.ssl_key_path):
+        yield Problem("USE_SSL", f"must be false, unless {certificate} and {key} are set", depends=(certificate, key))
+
+
+def _small_burst(settings: Settings) -> Iterator[Problem]:
+    """A burst is spread over as many seconds as the rate needs for it, and there is nothing shorter than one."""
+    shortest = [
+        min(rates_in(text), key=lambda rate: rate[1]) for text in (settings.rate_limit, settings.rate_limit_per_key)
+    ]
+    least = max(-(-count // seconds) for count, seconds in shortest)
+    if settings.rate_limit_burst is not None and settings.rate_limit_burst < least:
+        rule = f"must be at least {least}, which is what the rate allows in a second"
+        yield Problem("RATE_LIMIT_BURST", rule, depends=("RATE_LIMIT", "RATE_LIMIT_PER_KEY"))
+
+
+def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Secrets that somebody could guess, and why; every one that opens a door or signs."""
+    metrics_key = () if settings.metrics_key is None else (settings.metrics_key,)
+    for name, secrets in (
+        ("MCP_API_KEY", settings.mcp_api_key),
+        ("MCP_API_KEY_PREVIOUS", settings.mcp_api_key_previous),
+        ("METRICS_KEY", metrics_key),
+        ("SESSION_SECRET", settings.session_secret),
+    ):
+        if fault := _guessable(secrets):
+            yield name, fault
+
+
+def _guessable(secrets: tuple[SecretStr, ...]) -> str | None:
+    texts = [secret.get_secret_value() for secret in secrets]
+    if any(_PLACEHOLDER.search(text) or len(set(text)) < _FEWEST_CHARACTERS for text in texts):
+        return "is a placeholder"
+    if any(len(text) < SHORTEST_KEY for text in texts):
+        return f"must have at least {SHORTEST_KEY} characters"
+    return None
+
+
+def _idle(settings: Fields) -> Iterator[str]:
+    """What is never looked at, because another variable says the same or is missing."""
+    for whole, parts in (
+        ("rate_limit", ("rate_limit_requests_per_minute", "rate_limit_window")),
+        ("redis_url", ("redis_host", "redis_port", "redis_password")),
+        ("store_url", ("db_host", "db_port", "db_name", "db_user", "db_password", "data_dir")),
+    ):
+        unused = settings.model_fields_set.intersection(parts) if whole in settings.model_fields_set else ()
+        yield from (f"{part.upper()} is not used, because {whole.upper()} is set" for part in sorted(unused))
+    if settings.redis_url is None and settings.model_fields_set & {"redis_port", "redis_password"}:
+        yield "REDIS_PORT and REDIS_PASSWORD are not used unless REDIS_HOST is set"
+    of_database = {"db_port", "db_name", "db_user", "db_password"}
+    if settings.db_host is None and settings.store_url is None and settings.model_fields_set & of_database:
+        yield "DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used unless DB_HOST is set"
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    if not settings.keys:
+        who = "anybody who can reach this server" if settings.without_key == "open" else "anybody on this machine"
+        yield f"MCP_API_KEY is not set: {who} may call it; {_MAKE_ONE}"
+    if settings.metrics_enabled and settings.metrics_key is None:
+        yield "METRICS_KEY is not set: whoever may call this server may also read /metrics"
+
+
+def _one_of_many(settings: Settings) -> Iterator[str]:
+    if settings.workers == 1:
+        return
+    if settings.rate_limit_storage_url.get_secret_value().startswith("memory:"):
+        yield "WORKERS is more than 1 and each counts requests for itself; set REDIS_URL to count them together"
+    if settings.event_bus_url.get_secret_value().startswith("memory:"):
+        yield "WORKERS is more than 1 and clients hear only of changes in their own; set REDIS_URL to tell all of them"
+    if settings.store_url is not None and settings.store_url.get_secret_value().startswith("memory:"):
+        yield "WORKERS is more than 1 and each has a store of its own; set STORE_URL to something they can share"
+
+
+def _in_clear(settings: Fields) -> bool:
+    url = settings.public_url
+    return url is not None and url.startswith("http://") and not is_loopback(host_of(url))

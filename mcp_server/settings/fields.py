@@ -1,0 +1,419 @@
+"""The variables: each one's type, default, other names, and who reads it.
+
+Must not know what other rooms look like inside; `read_by` names who is handed the value, so that an option which does
+nothing would be seen here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mcp_server.settings import defaults, values
+from mcp_server.settings.variables import Group
+
+_PROCESS: Final = Group("What runs")
+_LISTENING: Final = Group("Where it listens, and under which name it is reached")
+_KEYS: Final = Group("Who may call")
+_LIMITS: Final = Group("How much and how often")
+_STREAMS: Final = Group("Event streams and sessions")
+_KEPT: Final = Group("What outlives a process, and news between processes")
+_BROWSERS: Final = Group("Pages in browsers")
+_LOGS: Final = Group("Logs and metrics")
+_BACKEND: Final = Group("The service that the sample tools call")
+_PLATFORM: Final = Group("Set by the platform", shown=False)
+
+
+class Fields(BaseSettings):
+    """What can be set, in the order in which `.env.example` shows it; a default may follow from the fields before."""
+
+    model_config = SettingsConfigDict(defer_build=True)  # only the model that is made of these is ever validated
+
+    # What runs
+
+    app_name: values.Name | None = _PROCESS.variable(
+        "APP_NAME",
+        "The name by which the server introduces itself.",
+        read_by="server: serverInfo",
+        otherwise="the name given in the code",
+    )
+    environment: values.Environment | None = _PROCESS.variable(
+        "ENVIRONMENT",
+        "development, staging or production; the last two start only with a strong key.",
+        read_by="guards: keys",
+        otherwise="without a key, only this machine may call",
+    )
+    debug: values.Flag = _PROCESS.variable(
+        "DEBUG",
+        "Whether to log in detail; callers never see more than without it.",
+        default=False,
+        also=("DEBUG_MODE",),
+        read_by="LOG_LEVEL",
+    )
+    mcp_app: values.Reference | None = _PROCESS.variable(
+        "MCP_APP",
+        "The server to run, as module:name or path/to/file.py:name.",
+        read_by="cli: run",
+        otherwise="the sample catalogue",
+    )
+    workers: values.Count = _PROCESS.variable(
+        "WORKERS",
+        "How many processes serve; more than one need REDIS_URL to count requests together.",
+        default=1,
+        also=("WEB_CONCURRENCY", "GATEWAY_MAX_WORKERS"),
+        read_by="main_http: uvicorn workers",
+    )
+    grace_seconds: values.WholeSeconds = _PROCESS.variable(
+        "GRACE_SECONDS",
+        "How long calls may go on after the server was told to stop; docker stop waits 10 seconds.",
+        default=8,
+        read_by="main_http: uvicorn timeout_graceful_shutdown",
+    )
+
+    # Where it listens, and under which name it is reached
+
+    host: values.Address = _LISTENING.variable(
+        "HOST",
+        "The address to listen on; 0.0.0.0 makes it reachable from other machines.",
+        default="127.0.0.1",
+        also=("PROXY_HOST", "MCP_HOST"),
+        read_by="main_http: uvicorn host",
+    )
+    port: values.Port = _LISTENING.variable(
+        "PORT",
+        "The port to listen on.",
+        default=8000,
+        also=("PROXY_PORT", "MCP_GATEWAY_PORT", "MCP_PORT"),
+        read_by="main_http: uvicorn port",
+    )
+    domain: values.Domain | None = _LISTENING.variable(
+        "DOMAIN",
+        "The host name under which clients reach the server, such as api.example.com.",
+        also=("MCP_DOMAIN",),
+        read_by="PUBLIC_URL, ALLOWED_HOSTS",
+        otherwise="none",
+    )
+    public_url: values.PublicUrl | None = _LISTENING.variable(
+        "PUBLIC_URL",
+        "The address under which clients reach the server.",
+        default=defaults.public_url,
+        parts=("domain",),
+        read_by="server: addresses that are handed out",
+        otherwise="https://DOMAIN",
+    )
+    allowed_hosts: values.Hosts = _LISTENING.variable(
+        "ALLOWED_HOSTS",
+        "Further host names that requests may be addressed to; *.example.com is possible.",
+        default=(),
+        read_by="guards: origin",
+        otherwise="the hosts of PUBLIC_URL and DOMAIN",
+    )
+    trusted_proxies: values.Networks = _LISTENING.variable(
+        "TRUSTED_PROXIES",
+        "Networks of the proxies in front, whose X-Forwarded-For is believed; none if there is no proxy.",
+        default=("127.0.0.1/32", "::1/128"),
+        also=("FORWARDED_ALLOW_IPS",),
+        read_by="guards: addresses",
+    )
+    client_ip_header: values.HeaderName | None = _LISTENING.variable(
+        "CLIENT_IP_HEADER",
+        "A header in which a trusted proxy names the client, such as Fly-Client-IP.",
+        read_by="guards: addresses",
+        otherwise="X-Forwarded-For",
+    )
+    ssl_cert_path: values.File | None = _LISTENING.variable(
+        "SSL_CERT_PATH",
+        "The certificate, if the server itself is to speak HTTPS.",
+        read_by="main_http: uvicorn ssl_certfile",
+        otherwise="none",
+    )
+    ssl_key_path: values.File | None = _LISTENING.variable(
+        "SSL_KEY_PATH",
+        "The private key of that certificate.",
+        read_by="main_http: uvicorn ssl_keyfile",
+        otherwise="none",
+    )
+    use_ssl: values.Flag = _LISTENING.variable(
+        "USE_SSL",
+        "Whether the server itself speaks HTTPS; false if a proxy in front does.",
+        default=defaults.use_tls,
+        read_by="main_http: uvicorn ssl_*",
+        otherwise="true if there is a certificate",
+    )
+
+    # Who may call. OAuth will have its variables here.
+
+    mcp_api_key: values.Secrets = _KEYS.variable(
+        "MCP_API_KEY",
+        "The key that callers send as a bearer token, 32 or more random characters, or several.",
+        default=(),
+        read_by="guards: keys, redact",
+        otherwise="see ENVIRONMENT",
+    )
+    mcp_api_key_previous: values.Secrets = _KEYS.variable(
+        "MCP_API_KEY_PREVIOUS",
+        "The key before, accepted as well until all callers have the new one.",
+        default=(),
+        read_by="guards: keys, redact",
+        otherwise="none",
+    )
+
+    # How much and how often
+
+    rate_limit_requests_per_minute: values.Count | None = _LIMITS.variable(
+        "RATE_LIMIT_REQUESTS_PER_MINUTE",
+        "The number in RATE_LIMIT, for those who write it this way.",
+        read_by="RATE_LIMIT",
+        otherwise="100",
+    )
+    rate_limit_window: values.Window | None = _LIMITS.variable(
+        "RATE_LIMIT_WINDOW",
+        "The seconds in RATE_LIMIT, for those who write it this way.",
+        read_by="RATE_LIMIT",
+        otherwise="60",
+    )
+    rate_limit: values.Rates = _LIMITS.variable(
+        "RATE_LIMIT",
+        "How many requests an address may send; several limits are separated by semicolons.",
+        default=defaults.rate_limit,
+        parts=("rate_limit_requests_per_minute", "rate_limit_window"),
+        read_by="guards: limits, per address",
+        otherwise="100/minute",
+    )
+    rate_limit_per_key: values.Rates = _LIMITS.variable(
+        "RATE_LIMIT_PER_KEY",
+        "How many requests a key may send.",
+        default=defaults.rate_limit_per_key,
+        read_by="guards: limits, per key",
+        otherwise="RATE_LIMIT",
+    )
+    rate_limit_burst: values.Count | None = _LIMITS.variable(
+        "RATE_LIMIT_BURST",
+        "How many of them may come at once.",
+        read_by="guards: limits",
+        otherwise="no limit of its own",
+    )
+    rate_limit_day: values.Count | None = _LIMITS.variable(
+        "RATE_LIMIT_DAY",
+        "How many requests a caller may send in a day.",
+        read_by="guards: limits",
+        otherwise="no quota",
+    )
+    redis_host: values.HostName | None = _LIMITS.variable(
+        "REDIS_HOST",
+        "The host in REDIS_URL, for those who write it this way; in compose, the service's name.",
+        read_by="REDIS_URL",
+        otherwise="none",
+    )
+    redis_port: values.Port = _LIMITS.variable(
+        "REDIS_PORT", "The port in REDIS_URL.", default=6379, read_by="REDIS_URL"
+    )
+    redis_password: values.Password | None = _LIMITS.variable(
+        "REDIS_PASSWORD", "The password in REDIS_URL.", read_by="REDIS_URL", otherwise="none"
+    )
+    redis_url: values.RedisUrl | None = _LIMITS.variable(
+        "REDIS_URL",
+        "The Redis that several processes share.",
+        default=defaults.redis_url,
+        parts=("redis_host", "redis_port", "redis_password"),
+        read_by="RATE_LIMIT_STORAGE_URL, STORE_URL, EVENT_BUS_URL",
+        otherwise="made of REDIS_HOST, if that is set",
+    )
+    rate_limit_storage_url: values.StorageUrl = _LIMITS.variable(
+        "RATE_LIMIT_STORAGE_URL",
+        "Where requests are counted.",
+        default=defaults.storage_url,
+        parts=("redis_url", "redis_host"),
+        read_by="guards: limits",
+        otherwise="REDIS_URL, or memory:// in each process",
+    )
+    max_connections: values.Count = _LIMITS.variable(
+        "MAX_CONNECTIONS",
+        "How many connections may be open; further ones are answered with 503.",
+        default=1000,
+        also=("GATEWAY_MAX_CONNECTIONS",),
+        read_by="main_http: uvicorn limit_concurrency",
+    )
+    max_body_bytes: values.ByteCount = _LIMITS.variable(
+        "MAX_BODY_BYTES",
+        "How large a request may be, in bytes; larger ones are refused.",
+        default=4 * 1024 * 1024,
+        read_by="guards: bodies",
+    )
+    max_output_bytes: values.ByteCount = _LIMITS.variable(
+        "MAX_OUTPUT_BYTES",
+        "How large a tool's result may be, in bytes, before the log has a warning.",
+        default=10_240,
+        read_by="observe: call lines",
+    )
+    tool_timeout: values.Seconds = _LIMITS.variable(
+        "TOOL_TIMEOUT",
+        "How many seconds a call may take, unless its tool has a limit of its own.",
+        default=10.0,
+        also=("GATEWAY_REQUEST_TIMEOUT",),
+        read_by="engine: deadline",
+    )
+
+    # Event streams and sessions
+
+    sse_heartbeat_interval: values.Seconds = _STREAMS.variable(
+        "SSE_HEARTBEAT_INTERVAL",
+        "The seconds between the comments that keep a silent event stream open.",
+        default=15.0,
+        read_by="transports: sse",
+    )
+    sse_stream_timeout: values.Seconds = _STREAMS.variable(
+        "SSE_STREAM_TIMEOUT",
+        "How many seconds an event stream may last; clients open a new one.",
+        default=300.0,
+        read_by="transports: sse",
+    )
+    sse_max_connections: values.Count = _STREAMS.variable(
+        "SSE_MAX_CONNECTIONS", "How many event streams may be open at once.", default=100, read_by="transports: sse"
+    )
+    session_secret: values.Secrets = _STREAMS.variable(
+        "SESSION_SECRET",
+        "What signs the session ids of older clients; the first of several signs, all are valid.",
+        default=(),
+        also=("SESSION_SECRETS",),
+        read_by="transports: session_ids, guards: redact",
+        otherwise="a new one at each start",
+    )
+    session_ttl: values.Lifetime = _STREAMS.variable(
+        "SESSION_TTL", "How many seconds such a session lasts.", default=86_400, read_by="transports: session_ids"
+    )
+
+    # What outlives a process, and news between processes
+
+    data_dir: values.Folder | None = _KEPT.variable(
+        "DATA_DIR",
+        "The folder for files of the server's own; it is made if there is none.",
+        read_by="STORE_URL",
+        otherwise="mcp-server in $XDG_STATE_HOME, or in ~/.local/state",
+    )
+    db_host: values.HostName | None = _KEPT.variable(
+        "DB_HOST",
+        "The host in STORE_URL, for those who write it this way; in compose, the service's name.",
+        also=("POSTGRES_HOST",),
+        read_by="STORE_URL",
+        otherwise="none",
+    )
+    db_port: values.Port = _KEPT.variable(
+        "DB_PORT", "The port in STORE_URL.", default=5432, also=("POSTGRES_PORT",), read_by="STORE_URL"
+    )
+    db_name: values.Name | None = _KEPT.variable(
+        "DB_NAME",
+        "The database in STORE_URL.",
+        also=("POSTGRES_DB",),
+        read_by="STORE_URL",
+        otherwise="the one that is called like the user",
+    )
+    db_user: values.Name | None = _KEPT.variable(
+        "DB_USER", "The user in STORE_URL.", also=("POSTGRES_USER",), read_by="STORE_URL", otherwise="none"
+    )
+    db_password: values.Password | None = _KEPT.variable(
+        "DB_PASSWORD", "The password in STORE_URL.", also=("POSTGRES_PASSWORD",), read_by="STORE_URL", otherwise="none"
+    )
+    store_url: values.KeptUrl | None = _KEPT.variable(
+        "STORE_URL",
+        "Where records are kept that must outlive a process; memory:// forgets them at its end.",
+        default=defaults.store_url,
+        also=("DATABASE_URL",),
+        parts=("db_host", "db_port", "db_name", "db_user", "db_password"),
+        read_by="stores: open_store",
+        otherwise="the PostgreSQL at DB_HOST, or REDIS_URL, or mcp-server.db in DATA_DIR",
+    )
+    event_bus_url: values.StorageUrl = _KEPT.variable(
+        "EVENT_BUS_URL",
+        "What carries news of changes from one process to the clients of the others.",
+        default=defaults.storage_url,
+        parts=("redis_url", "redis_host"),
+        read_by="bus: open_bus",
+        otherwise="REDIS_URL, or memory:// for one process",
+    )
+
+    # Pages in browsers
+
+    cors_allowed_origins: values.Origins = _BROWSERS.variable(
+        "CORS_ALLOWED_ORIGINS",
+        "Origins of the web pages that may call, such as https://app.example.com.",
+        default=(),
+        read_by="guards: cors, origin",
+        otherwise="none",
+    )
+    cors_allowed_methods: values.Methods = _BROWSERS.variable(
+        "CORS_ALLOWED_METHODS",
+        "HTTP methods that those pages may use.",
+        default=("GET", "POST", "DELETE", "OPTIONS"),
+        read_by="guards: cors",
+    )
+    cors_allowed_headers: values.HeaderNames = _BROWSERS.variable(
+        "CORS_ALLOWED_HEADERS",
+        "Headers that those pages may send besides the ones of the protocol.",
+        default=(),
+        read_by="guards: cors",
+        otherwise="none",
+    )
+
+    # Logs and metrics
+
+    log_level: values.LogLevel = _LOGS.variable(
+        "LOG_LEVEL",
+        "DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+        default=defaults.log_level,
+        read_by="observe: logs",
+        otherwise="INFO, or DEBUG if DEBUG=true",
+    )
+    log_format: values.LogFormat = _LOGS.variable(
+        "LOG_FORMAT", "text for people, json for machines.", default="text", read_by="observe: logs"
+    )
+    trace_requests: values.Flag = _LOGS.variable(
+        "TRACE_REQUESTS",
+        "Whether to log the steps of each request; never what is in it.",
+        default=False,
+        also=("MCP_TRACE_REQUESTS",),
+        read_by="observe: lines",
+    )
+    metrics_enabled: values.Flag = _LOGS.variable(
+        "METRICS_ENABLED", "Whether /metrics is served.", default=False, read_by="http_server: /metrics"
+    )
+    metrics_key: values.Secret | None = _LOGS.variable(
+        "METRICS_KEY",
+        "The key for /metrics, another one than those of callers.",
+        read_by="http_server: /metrics, guards: redact",
+        otherwise="none",
+    )
+
+    # The service that the sample tools call
+
+    api_base_url: values.BaseUrl | None = _BACKEND.variable(
+        "API_BASE_URL",
+        "The address of a catalogue service for the sample tools.",
+        read_by="sample: source",
+        otherwise="a built-in catalogue",
+    )
+    api_key: values.Secret | None = _BACKEND.variable(
+        "API_KEY",
+        "The key of that service; callers never see it.",
+        read_by="sample: source, guards: redact",
+        otherwise="none",
+    )
+    api_key_header: values.HeaderName | None = _BACKEND.variable(
+        "API_KEY_HEADER",
+        "The header in which that service expects its key.",
+        read_by="sample: source",
+        otherwise="Authorization",
+    )
+    api_key_scheme: values.HeaderName | None = _BACKEND.variable(
+        "API_KEY_SCHEME",
+        "The word before that key.",
+        read_by="sample: source",
+        otherwise="Bearer in Authorization, none in another header",
+    )
+
+    # Set by the platform, not by people, and so not in `.env.example`
+
+    aws_lambda_function_name: str | None = _PLATFORM.variable(
+        "AWS_LAMBDA_FUNCTION_NAME", "Set by AWS Lambda.", read_by="production"
+    )
