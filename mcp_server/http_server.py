@@ -1,0 +1,312 @@
+"""The HTTP server: one Starlette application, the same under uvicorn, in Docker and on AWS Lambda.
+
+It is put together here and nowhere else. `guards_of` is the list of what a request passes on its way in, from the
+outside in. What it reaches is one of the faces of MCP, or one of the few pages for people and machines.
+
+    /mcp            POST  MCP in every version, and {"action": ...}     GET, DELETE  sessions of older clients
+    /mcp/sse        POST  the same, always as events                    GET  the transport of 2024-11-05
+    /mcp/messages   POST  the other half of that transport
+    /health /ready /metrics /
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcp_server.engine.engine import METHODS
+from mcp_server.engine.sealing import Seal
+from mcp_server.guards.addresses import ClientAddress
+from mcp_server.guards.bodies import BodyGuard
+from mcp_server.guards.caller import caller_of
+from mcp_server.guards.cors import Cors
+from mcp_server.guards.keyring import Keyring
+from mcp_server.guards.keys import KeyGuard
+from mcp_server.guards.limiter import Limiter
+from mcp_server.guards.limits import RateGuard, by_address, by_key
+from mcp_server.guards.origin import OriginGuard
+from mcp_server.guards.rates import Rate, rates_from
+from mcp_server.guards.redact import Redactor
+from mcp_server.guards.windows import MemoryWindows, Windows
+from mcp_server.lifecycle import Lifecycle, StartedFirst
+from mcp_server.observe import lines
+from mcp_server.observe.logs import Calls, NoCallLog
+from mcp_server.observe.metrics import Metrics, NoMetrics, PrometheusMetrics
+from mcp_server.observe.records import Vocabulary
+from mcp_server.observe.traces import open_tracer
+from mcp_server.pages import front_page
+from mcp_server.transports.http import HttpFace
+from mcp_server.transports.http_sse import HttpSse, opens_old_stream
+from mcp_server.transports.journals import Journals
+from mcp_server.transports.seats import Seats, Streaming
+from mcp_server.transports.session_ids import SessionIds
+from mcp_server.transports.steps import Steps
+from mcp_server.watching import Watcher
+
+if TYPE_CHECKING:
+    from mcp_server.engine.engine import Engine
+    from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.server import Server
+    from mcp_server.settings import Settings
+
+logger = logging.getLogger("mcp_server.http")
+
+OPEN: Final = ("/health", "/ready")
+"""What anybody may ask, as often as they like."""
+
+_HEALTHY: Final = b'{"status": "healthy", "transport": "http"}'
+_NO_STORE: Final = {"cache-control": "no-store"}
+
+
+def http_app(
+    server: Server, settings: Settings, calls: Calls | None = None, *, streaming: bool | None = None
+) -> Starlette:
+    """The application for a server; further routes may be added to it, and it may be mounted in another one.
+
+    Args:
+        server: Whose tools it serves.
+        settings: What the operator has decided.
+        calls: Where the line of each call goes; nowhere, if the process's log is not ours.
+        streaming: Whether what is said reaches the client at once, so that streams can last. On AWS Lambda it does not,
+            unless whoever serves the application there knows better.
+    """
+    if streaming is None:
+        streaming = settings.aws_lambda_function_name is None
+    calls = calls or NoCallLog()
+    known = Vocabulary(METHODS, server.known_names)
+    metrics = PrometheusMetrics(known) if settings.metrics_enabled else NoMetrics()
+    redactor = Redactor(settings.secrets)
+    watcher = Watcher(calls, metrics, open_tracer(known), most_output=settings.max_output_bytes)
+    windows, closes = _windows(settings)
+    neighbours = _neighbours(settings, server.name) if streaming else None
+    engine = server.engine(
+        timeout=settings.tool_timeout,
+        observer=watcher,
+        redact=redactor.data if settings.secrets else None,
+        listen_for=settings.sse_stream_timeout,
+        seal=Seal(_secrets(settings)),
+        news=streaming,
+        windows=windows,
+        neighbours=neighbours,
+    )
+    faces = _Faces.of(engine, settings, metrics, neighbours, lasting=streaming)
+    lifecycle = Lifecycle(
+        engine,
+        lasting=not streaming,  # hosts that send answers whole also run the lifespan around each request
+        drains=[faces.old.drain],
+        closes=[*closes, _stop_counting(metrics)],
+    )
+    app = Starlette(
+        routes=[
+            Route("/", _front_page(engine, settings.public_url)),
+            Route("/health", _health),
+            Route("/ready", _ready(lifecycle, server)),
+            *([Route("/metrics", _metrics_page(metrics, settings))] if settings.metrics_enabled else []),
+        ],
+        middleware=[
+            *([Middleware(Steps)] if settings.trace_requests else []),
+            Middleware(Tally, metrics=metrics),
+            *guards_of(settings, windows),
+            Middleware(StartedFirst, lifecycle=lifecycle),
+            Middleware(Faces, faces=faces.by_path()),
+        ],
+        lifespan=lifecycle.lifespan,
+    )
+    app.router.redirect_slashes = False  # clients of MCP and of OAuth do not follow redirects
+    app.state.calls = calls
+    app.state.windows = windows
+    app.state.lifecycle = lifecycle
+    return app
+
+
+def _secrets(settings: Settings) -> list[bytes]:
+    """What signs and seals. Processes without a secret still agree on something: the keys of their callers."""
+    return [secret.encode() for secret in settings.session_secrets or settings.keys]
+
+
+def guards_of(settings: Settings, windows: Windows) -> list[Middleware]:
+    """What a request passes, from the outside in."""
+    keyring = Keyring(settings.keys)
+    metrics_open = ("/metrics",) if settings.metrics_key else ()
+    strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
+    friends = Limiter(_rates(settings, settings.rate_limit_per_key), windows, name="key")
+    return [
+        Middleware(ClientAddress, trusted=settings.trusted_proxies, header=settings.client_ip_header),
+        Middleware(
+            Cors,
+            origins=settings.cors_allowed_origins,
+            methods=settings.cors_allowed_methods,
+            headers=settings.cors_allowed_headers,
+            loopback=not settings.production,
+        ),
+        Middleware(OriginGuard, hosts=settings.allowed_hosts, origins=settings.cors_allowed_origins, open_paths=OPEN),
+        Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
+        Middleware(RateGuard, limiter=strangers, bucket=by_address(keyring), open_paths=OPEN),
+        Middleware(
+            KeyGuard,
+            keyring=keyring,
+            production=settings.production,
+            unkeyed="open" if settings.without_key == "open" else "loopback",
+            open_paths=(*OPEN, "/", *metrics_open),
+        ),
+        Middleware(RateGuard, limiter=friends, bucket=by_key, open_paths=OPEN),
+    ]
+
+
+class Tally:
+    """Counts what the guards refuse, and says in the log whose key was none."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and look at what became of it."""
+        await self._app(scope, receive, send)
+        if scope["type"] == "http" and (refused := caller_of(scope).refused) is not None:
+            if refused == "unauthorized":
+                self._metrics.auth_failed(refused)
+                logger.info(lines.key_refused(refused, caller_of(scope).address))
+            else:
+                self._metrics.limited(refused)
+
+
+class Faces:
+    """Hands requests for MCP to its faces, and every other to the application's routes.
+
+    It stands in front of the router because these few paths are most of the traffic, and none of them needs a pattern.
+    """
+
+    def __init__(self, app: ASGIApp, faces: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._faces = faces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        await self._faces.get(path, self._app)(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Faces:
+    """The faces of MCP over HTTP; the old one is made of streams, and is not served where these cannot last."""
+
+    new: HttpFace
+    old: HttpSse
+    lasting: bool
+
+    @classmethod
+    def of(
+        cls, engine: Engine, settings: Settings, metrics: Metrics, neighbours: Neighbours | None, *, lasting: bool
+    ) -> _Faces:
+        sessions = SessionIds(_secrets(settings), lifetime=float(settings.session_ttl), count=metrics.sessions)
+        seats = Seats(settings.sse_max_connections, opened=metrics.stream_opened, closed=metrics.stream_closed)
+        streaming = Streaming(seats, settings.sse_heartbeat_interval, settings.sse_stream_timeout, lasting)
+        return cls(
+            HttpFace(engine, sessions, Journals(), streaming, neighbours),
+            HttpSse(engine, streaming, message_path="/mcp/messages"),
+            lasting,
+        )
+
+    def by_path(self) -> dict[str, ASGIApp]:
+        events = self._events if self.lasting else self.new.events
+        return {
+            "/mcp": self.new,
+            "/mcp/": self.new,
+            "/mcp/sse": events,
+            "/mcp/sse/": events,
+            **({"/mcp/messages": self.old.message} if self.lasting else {}),
+        }
+
+    async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.old.stream if opens_old_stream(scope) else self.new.events)(scope, receive, send)
+
+
+def _stop_counting(metrics: Metrics) -> Callable[[], Awaitable[None]]:
+    async def stop_counting() -> None:
+        metrics.close()
+
+    return stop_counting
+
+
+def _rates(settings: Settings, text: str) -> tuple[Rate, ...]:
+    return rates_from(text, burst=settings.rate_limit_burst, per_day=settings.rate_limit_day)
+
+
+def _windows(settings: Settings) -> tuple[Windows, list[Callable[[], Awaitable[None]]]]:
+    """Where requests are counted, and what is to be let go of it in the end."""
+    url = settings.rate_limit_storage_url.get_secret_value()
+    if url == "memory://":
+        return MemoryWindows(), []
+    from mcp_server.guards.shared import SharedWindows  # noqa: PLC0415 - Redis is for those who have it
+
+    shared = SharedWindows(url)
+    return shared, [shared.close]
+
+
+def _neighbours(settings: Settings, name: str) -> Neighbours | None:
+    """The other processes of this server; none, if it is one process."""
+    url = settings.event_bus_url.get_secret_value()
+    if url == "memory://":
+        return None
+    from mcp_server.bus import open_bus  # noqa: PLC0415 - Redis is for those who have it
+    from mcp_server.engine.neighbours import Neighbours  # noqa: PLC0415
+
+    return Neighbours(open_bus(url, name))
+
+
+def _health(_: Request) -> Response:
+    return Response(_HEALTHY, headers=_NO_STORE, media_type="application/json")
+
+
+def _ready(lifecycle: Lifecycle, server: Server) -> Callable[[Request], Awaitable[Response]]:
+    async def ready(_: Request) -> Response:
+        if lifecycle.draining:
+            return _state("draining", 503)
+        failed = await server.failed_checks()
+        if failed:
+            return _state("waiting", 503, failed)
+        return _state("ready", 200)
+
+    return ready
+
+
+def _state(status: str, code: int, failed: Sequence[str] = ()) -> Response:
+    body: dict[str, Any] = {"status": status}
+    if failed:
+        body["waiting_for"] = list(failed)
+    return JSONResponse(body, code, headers=_NO_STORE)
+
+
+def _front_page(engine: Engine, public_url: str | None) -> Callable[[Request], Response]:
+    def page(request: Request) -> Response:
+        return front_page(request, engine.describe(), public_url)
+
+    return page
+
+
+def _metrics_page(metrics: Metrics, settings: Settings) -> Callable[[Request], Response]:
+    keyring = Keyring([settings.metrics_key.get_secret_value()] if settings.metrics_key else [])
+
+    def page(request: Request) -> Response:
+        if keyring and keyring.holder(request.headers.get("authorization", "").encode("latin-1")) is None:
+            return JSONResponse({"error": "unauthorized"}, 401, headers={"www-authenticate": 'Bearer realm="metrics"'})
+        body, content_type = metrics.render()
+        return Response(body, headers={**_NO_STORE, "content-type": content_type})
+
+    return page

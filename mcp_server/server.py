@@ -1,0 +1,339 @@
+"""The public face: a `Server`, its decorators, and the ways to run it.
+
+A server is a registry with a name. What it takes to answer, and over which wire, is decided when it is run, so that one
+server object serves any number of transports, and none of them is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
+
+from typing_extensions import Unpack
+
+from mcp_server.context import Context
+from mcp_server.engine.engine import DEFAULT_TIMEOUT, Engine, Observer
+from mcp_server.engine.sealing import Seal
+from mcp_server.engine.service import ResourceUpdated
+from mcp_server.local import LocalService
+from mcp_server.registry import (
+    Icon,
+    Lint,
+    Prompt,
+    PromptOptions,
+    RegistrationError,
+    Registry,
+    Resource,
+    ResourceOptions,
+    ResourceTemplate,
+    Tool,
+    ToolOptions,
+    fixed_resource,
+    is_template,
+    prompt_from,
+    resource_from,
+    template_from,
+    tool_from,
+)
+from mcp_server.registry.listing import without_none
+from mcp_server.tool_limits import checked_rates
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from mcp_server.aws_lambda import LambdaHandler
+    from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.guards.windows import Windows
+    from mcp_server.settings import Settings
+    from mcp_server.testing import Answers, TestClient
+
+F = TypeVar("F", bound=Callable[..., Any])
+Lifespan: TypeAlias = "Callable[[Server], AbstractAsyncContextManager[Any]]"
+Decorator: TypeAlias = Callable[[F], F]
+
+DEFAULT_THREADS: Final = 32
+
+
+class Server:
+    """A named set of tools, resources and prompts, to be served to any MCP client.
+
+    Args:
+        name: What the server calls itself, such as `catalog`.
+        version: The version of your code, not of the protocol.
+        title: The name that people see.
+        instructions: What a model should know before it uses any tool.
+        description: What the server is, in a sentence, for people.
+        website_url: Where to read more.
+        icons: Pictures for lists of servers.
+        lifespan: A function from this server to an async context manager, entered before the first call. What it
+            yields is `ctx.lifespan`, and is where parameters marked `Inject[...]` come from.
+        timeout: How long a call may take, in seconds, unless its tool says otherwise; None for ever. If it is not
+            given, the operator says (`TOOL_TIMEOUT`, 10 s), or over stdio it is 60 s.
+        max_threads: How many plain `def` functions may run at once.
+        ignored_arguments: Arguments that some clients add to every call, to be dropped rather than refused.
+        lint: What happens to a tool that lets callers send any amount: it is reported (`warn`), refused (`error`), or
+            neither (`off`).
+        page_size: How many entries a list shows at once. Several clients read only the first page.
+        ttl_ms: How long clients may keep lists and resources, in milliseconds.
+        cache_scope: Whether what they keep may be shared between users (`public`) or not (`private`).
+        extensions: Extensions of the protocol that your tools and resources implement, by identifier, with their
+            settings: `{"io.modelcontextprotocol/ui": {}}`. Clients of every version are told.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0.0.0",
+        title: str | None = None,
+        instructions: str | None = None,
+        description: str | None = None,
+        website_url: str | None = None,
+        icons: Iterable[Icon] = (),
+        lifespan: Lifespan | None = None,
+        timeout: float | EllipsisType | None = ...,
+        max_threads: int = DEFAULT_THREADS,
+        ignored_arguments: Collection[str] = (),
+        lint: Lint = "warn",
+        page_size: int = 1000,
+        ttl_ms: int = 0,
+        cache_scope: Literal["public", "private"] = "private",
+        extensions: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        if not name:
+            raise RegistrationError("a server needs a name: write Server('catalog')")
+        for identifier in extensions or {}:
+            if "/" not in identifier.strip("/"):
+                raise RegistrationError(
+                    f"an extension has a prefix: write com.example/{identifier}, not {identifier!r}"
+                )
+        self.name = name
+        self.version = version
+        self.registry = Registry(ignored_arguments=frozenset(ignored_arguments), lint=lint, page_size=page_size)
+        self._timeout = timeout
+        self._ready_checks: list[Callable[[], Awaitable[None]]] = []
+        self._service = LocalService(
+            self.registry,
+            server_info=without_none(
+                {
+                    "name": name,
+                    "version": version,
+                    "title": title,
+                    "description": description,
+                    "websiteUrl": website_url,
+                    "icons": [icon.listing() for icon in icons] or None,
+                }
+            ),
+            instructions=instructions,
+            lifespan=nullcontext if lifespan is None else lambda: lifespan(self),
+            max_threads=max_threads,
+            cache={"ttlMs": ttl_ms, "cacheScope": cache_scope},
+            extensions=extensions,
+        )
+
+    @property
+    def known_names(self) -> Container[str]:
+        """The names of tools and prompts, as they are at any moment; for labels, which strangers must not invent."""
+        return _KnownNames(self.registry)
+
+    # -- tools ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+    @overload
+    def tool(self, /, **options: Unpack[ToolOptions]) -> Decorator[Any]: ...
+    def tool(self, function: F | None = None, /, **options: Unpack[ToolOptions]) -> F | Decorator[Any]:
+        """Register a function as a tool, as `@server.tool` or `@server.tool(read_only=True)`.
+
+        The function is returned as it is, so it can still be called and tested. Raises `RegistrationError`, which says
+        what to write instead.
+        """
+        if function is not None:
+            self.add_tool(function)
+            return function
+
+        def decorate(function: F) -> F:
+            self.add_tool(function, **options)
+            return function
+
+        return decorate
+
+    def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> Tool:
+        """Register a tool, at any time; clients that listen are told."""
+        tool = tool_from(function, context_type=Context, **options)
+        if tool.rate_limit is not None:
+            checked_rates(tool)
+        self.registry.add(tool)
+        return tool
+
+    def remove_tool(self, name: str) -> None:
+        """Take a tool away; raises `KeyError` if there is none of this name."""
+        self.registry.remove("tools", name)
+
+    # -- resources -----------------------------------------------------------------------------------------------
+
+    def resource(self, uri: str, **options: Unpack[ResourceOptions]) -> Decorator[Any]:
+        """Register a function as the resource at a URI, or at every URI of a template such as `item://{id}`."""
+
+        def decorate(function: F) -> F:
+            self.add_resource(function, uri, **options)
+            return function
+
+        return decorate
+
+    def add_resource(
+        self, content: Callable[..., Any] | str | bytes, uri: str, **options: Unpack[ResourceOptions]
+    ) -> Resource | ResourceTemplate:
+        """Register a resource, at any time: a function, or the text or bytes themselves."""
+        item: Resource | ResourceTemplate
+        if isinstance(content, str):
+            item = fixed_resource(uri, text=content, **options)
+        elif isinstance(content, bytes):
+            item = fixed_resource(uri, data=content, **options)
+        elif is_template(uri):
+            item = template_from(content, uri, context_type=Context, **options)
+        else:
+            item = resource_from(content, uri, context_type=Context, **options)
+        self.registry.add(item)
+        return item
+
+    def remove_resource(self, uri: str) -> None:
+        """Take a resource or a template away; raises `KeyError` if there is none."""
+        self.registry.remove("templates" if is_template(uri) else "resources", uri)
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell the clients that watch this resource that it has changed; may be called from any thread."""
+        self._service.publish(ResourceUpdated(uri))
+
+    # -- prompts -------------------------------------------------------------------------------------------------
+
+    @overload
+    def prompt(self, function: F, /) -> F: ...
+    @overload
+    def prompt(self, /, **options: Unpack[PromptOptions]) -> Decorator[Any]: ...
+    def prompt(self, function: F | None = None, /, **options: Unpack[PromptOptions]) -> F | Decorator[Any]:
+        """Register a function as a prompt, as `@server.prompt` or `@server.prompt(title="Review")`."""
+        if function is not None:
+            self.add_prompt(function)
+            return function
+
+        def decorate(function: F) -> F:
+            self.add_prompt(function, **options)
+            return function
+
+        return decorate
+
+    def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> Prompt:
+        """Register a prompt, at any time; clients that listen are told."""
+        prompt = prompt_from(function, context_type=Context, **options)
+        self.registry.add(prompt)
+        return prompt
+
+    def remove_prompt(self, name: str) -> None:
+        """Take a prompt away; raises `KeyError` if there is none of this name."""
+        self.registry.remove("prompts", name)
+
+    # -- completions ---------------------------------------------------------------------------------------------
+
+    def completion(self, of: str, argument: str) -> Decorator[Any]:
+        """Register a function that proposes values, for an argument of a prompt or a variable of a template.
+
+        `of` is the name of the prompt or the URI template. The function takes the text so far, and optionally the
+        other arguments as a dictionary, and returns a list of strings or a `Completion`.
+        """
+
+        def decorate(function: F) -> F:
+            self.add_completion(of, argument, function)
+            return function
+
+        return decorate
+
+    def add_completion(self, of: str, argument: str, function: Callable[..., Any]) -> None:
+        """Register a completer, at any time."""
+        kind = "prompts" if of in self.registry.prompts else "templates"
+        self.registry.complete(kind, of, argument, function)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def engine(
+        self,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        observer: Observer | None = None,
+        redact: Callable[[bytes], bytes] | None = None,
+        listen_for: float | None = None,
+        windows: Windows | None = None,
+        seal: Seal | None = None,
+        news: bool = True,
+        neighbours: Neighbours | None = None,
+    ) -> Engine:
+        """The engine that answers for this server, for transports of your own; `timeout` yields to the server's."""
+        own = self._timeout
+        if windows is not None:
+            self._service.limits.count_in(windows)
+        return Engine(
+            self._service,
+            timeout=timeout if isinstance(own, EllipsisType) else own,
+            observer=observer,
+            redact=redact,
+            listen_for=listen_for,
+            seal=seal,
+            news=news,
+            neighbours=neighbours,
+        )
+
+    def http_app(self, settings: Settings | None = None) -> Starlette:
+        """The server as a Starlette application; without settings, they come from the environment."""
+        from mcp_server.http_server import http_app  # noqa: PLC0415 - a server on stdio never needs it
+        from mcp_server.settings import load_settings  # noqa: PLC0415
+
+        return http_app(self, settings or load_settings())
+
+    def lambda_handler(self, settings: Settings | None = None) -> LambdaHandler:
+        """The server as the handler of an AWS Lambda function; without settings, they come from the environment."""
+        from mcp_server.aws_lambda import LambdaHandler  # noqa: PLC0415 - a server anywhere else never needs it
+
+        return LambdaHandler(self.http_app(settings))
+
+    def ready_check(self, function: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Register a coroutine function that raises while something that the server needs is not there.
+
+        `/ready` answers 503 then, and names the function.
+        """
+        self._ready_checks.append(function)
+        return function
+
+    async def failed_checks(self) -> list[str]:
+        """The names of the checks that fail."""
+        outcomes = await asyncio.gather(*[check() for check in self._ready_checks], return_exceptions=True)
+        return [
+            check.__name__
+            for check, outcome in zip(self._ready_checks, outcomes, strict=True)
+            if isinstance(outcome, BaseException)
+        ]
+
+    def run(self) -> None:
+        """Serve the client that started this process, over standard input and output, until it is gone."""
+        from mcp_server.transports import stdio  # noqa: PLC0415 - a server behind HTTP never needs it
+
+        stdio.run(self.engine())
+
+    def test_client(self, version: str | None = None, *, answers: Answers | None = None) -> TestClient:
+        """A client in the same process, for tests: `async with server.test_client() as client`.
+
+        `answers` plays the user: from what is asked, and its parameters, to the answer.
+        """
+        from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
+
+        return TestClient(self.engine(), version, answers=answers)
+
+
+class _KnownNames:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._registry.tools or name in self._registry.prompts

@@ -1,0 +1,136 @@
+"""From the environment to a running HTTP server: settings, log, application, uvicorn.
+
+Whatever is wrong with the settings is said at once and ends the process with 78 (EX_CONFIG) before anything listens.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from starlette.applications import Starlette
+
+from mcp_server.app import AppNotFound, load_server
+from mcp_server.guards.redact import Redactor
+from mcp_server.http_server import http_app
+from mcp_server.observe.logs import configure
+from mcp_server.observe.metrics import share_between_workers
+from mcp_server.settings import Settings, SettingsError, exit_with_problems, load_settings
+
+logger = logging.getLogger("mcp_server")
+
+_DOTENV: Final = "MCP_SERVER_DOTENV"
+"""Tells worker processes which file their parent was started with."""
+
+
+def configured_app(*, dotenv: Path | None = None) -> Starlette:
+    """The application that the environment describes, and the process's log; exits with 78 if something is wrong."""
+    return _build(_settings(dotenv))
+
+
+def serve(*, dotenv: Path | None = None, **overrides: object) -> None:
+    """Run the HTTP server until it is asked to stop.
+
+    Args:
+        dotenv: A file with further settings, which the environment overrules.
+        overrides: Settings that overrule both, such as `port=9000` or `mcp_app="shop.server:server"`.
+    """
+    # Through the environment, so that worker processes and the served module see the same.
+    os.environ.update({name.upper(): str(value) for name, value in overrides.items() if value is not None})
+    settings = _settings(dotenv)
+    _refuse_if_taken(settings.host, settings.port)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn repeats a signal once it has obeyed it; to be asked to stop, and to stop, is a success.
+        signal.signal(number, _stopped_as_asked)
+    if settings.workers > 1:
+        _serve_with_workers(settings, dotenv)
+    else:
+        _uvicorn_run(_build(settings, streaming=True), **_uvicorn_options(settings))
+
+
+def _serve_with_workers(settings: Settings, dotenv: Path | None) -> None:
+    os.environ[_DOTENV] = str(dotenv or "")
+    if not (settings.session_secrets or settings.keys):
+        # The workers must read each other's session ids.
+        os.environ["SESSION_SECRET"] = secrets.token_hex(32)
+    with tempfile.TemporaryDirectory(prefix="mcp-server-metrics-") as counts:
+        if settings.metrics_enabled:
+            share_between_workers(Path(counts))
+        _uvicorn_run("mcp_server.serving:worker_app", factory=True, **_uvicorn_options(settings))
+
+
+def _stopped_as_asked(_number: int, _frame: FrameType | None) -> None: ...
+
+
+def worker_app() -> Starlette:
+    """The application in one of several worker processes; uvicorn imports it there by name."""
+    dotenv = os.environ.get(_DOTENV)
+    return _build(_settings(Path(dotenv) if dotenv else None), streaming=True)
+
+
+def _settings(dotenv: Path | None) -> Settings:
+    try:
+        settings = load_settings(dotenv)
+    except SettingsError as error:
+        exit_with_problems(error)
+    for name, value in settings.dotenv.values.items():
+        if value:
+            os.environ.setdefault(name, value)
+    return settings
+
+
+def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
+    redact = Redactor(settings.secrets).text if settings.secrets else str
+    calls = configure(settings.log_level, settings.log_format, access=False, redact=redact)
+    for warning in settings.warnings:
+        logger.warning(warning)
+    try:
+        server = load_server(settings.mcp_app)
+    except AppNotFound as error:
+        sys.exit(str(error))
+    return http_app(server, settings, calls, streaming=streaming)
+
+
+def _uvicorn_run(app: Starlette | str, **options: Any) -> None:
+    import uvicorn  # noqa: PLC0415 - Lambda has a server of its own, and does not wait for another to be imported
+
+    uvicorn.run(app, **options)
+
+
+def _uvicorn_options(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "timeout_graceful_shutdown": settings.grace_seconds,
+        "limit_concurrency": settings.max_connections,
+        "proxy_headers": False,  # the guards read them, and believe only proxies that are trusted
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+    }
+    if settings.tls is not None:
+        options["ssl_certfile"], options["ssl_keyfile"] = settings.tls
+    return options
+
+
+def _refuse_if_taken(host: str, port: int) -> None:
+    """Say in one line that a port is in use; uvicorn says it in ten."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                sys.exit(f"Port {port} is in use on {host}: stop what is listening there, or set PORT to another one")
+            sys.exit(f"Cannot listen on {host} port {port}: {error.strerror}")

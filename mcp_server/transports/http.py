@@ -1,0 +1,372 @@
+"""MCP over HTTP: one URL, every version, and the small face for people with curl.
+
+A POST is classified by its body, since headers differ between versions and can be absent: `jsonrpc` makes it MCP,
+`action` makes it the small face, and a body with both or neither is refused. A modern request carries everything with
+it. An older one may come with a session id, and then its handshake comes from there; without one it is served all the
+same, as far as it can be without knowing who asks.
+
+`GET` and `DELETE` exist for older clients with a session; everybody else is told that there is nothing here but POST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
+
+from starlette.types import Receive, Scope, Send
+
+from mcp_server.engine.asked import Asked
+from mcp_server.engine.calls import Principal
+from mcp_server.engine.engine import Engine
+from mcp_server.engine.in_flight import InFlight
+from mcp_server.engine.sessions import Session
+from mcp_server.protocol import headers as mcp_headers
+from mcp_server.protocol import modern
+from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request, parse_error, unsupported_version
+from mcp_server.protocol.headers import Headers
+from mcp_server.protocol.legacy import MAX_BATCH, takes_batches
+from mcp_server.protocol.messages import (
+    Notification,
+    Peer,
+    Request,
+    RequestId,
+    Response,
+    is_list,
+    is_object,
+    is_request_id,
+    parse,
+    readable_id,
+    shape,
+)
+from mcp_server.protocol.rendering import failure_bytes
+from mcp_server.protocol.results import Answer
+from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, V2025_11_25, at_least
+from mcp_server.transports.action import ActionFace
+from mcp_server.transports.batches import Batch
+from mcp_server.transports.bodies import ClientGone, read_body
+from mcp_server.transports.deadlines import deadline_of
+from mcp_server.transports.exchange import (
+    HTTP_ACCEPTED,
+    HTTP_OK,
+    Exchange,
+    RawHeaders,
+    Telling,
+    send_empty,
+    send_json,
+)
+from mcp_server.transports.journals import Journal, Journals
+from mcp_server.transports.principals import principal_of
+from mcp_server.transports.seats import Streaming
+from mcp_server.transports.session_ids import SessionIds
+from mcp_server.transports.streams import Streams
+
+if TYPE_CHECKING:
+    from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.transports.elsewhere import Elsewhere
+
+HTTP_NO_CONTENT: Final = 204
+HTTP_NOT_FOUND: Final = 404
+HTTP_NOT_ALLOWED: Final = 405
+HTTP_UNSUPPORTED_MEDIA: Final = 415
+
+_ALLOW_POST: Final[RawHeaders] = [(b"allow", b"POST")]
+_ALLOW_ALL: Final[RawHeaders] = [(b"allow", b"DELETE, GET, OPTIONS, POST")]
+_SESSION_HEADER: Final = b"mcp-session-id"
+
+
+# One is made per request, and a frozen dataclass costs three times as much to make; nothing changes it.
+@dataclass(slots=True)
+class _Post:
+    """One request: what its headers say, and the two ends of its connection."""
+
+    scope: Scope
+    headers: Headers
+    receive: Receive
+    send: Send
+    principal: Principal | None
+    only_events: bool
+
+    @property
+    def owner(self) -> str | None:
+        """Whose session this may be."""
+        return None if self.principal is None else self.principal.name
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether the headers name a version in which there are no sessions, or one that nobody knows."""
+        return self.headers.version not in (None, *LEGACY_VERSIONS)
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session that this belongs to; newer versions have none, whatever they send."""
+        return None if self.is_modern else self.headers.session
+
+
+class HttpFace:
+    """The URLs at which MCP is spoken: an ASGI application, and `events`, another that answers only with events."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sessions: SessionIds,
+        journals: Journals,
+        streaming: Streaming,
+        neighbours: Neighbours | None = None,
+    ) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._journals = journals
+        self._actions = ActionFace(engine)
+        self._streaming = streaming
+        self._streams = Streams(engine, streaming)
+        self._asked = Asked()
+        self._in_flight: WeakValueDictionary[str, InFlight] = WeakValueDictionary()
+        self._elsewhere: Elsewhere | None = None
+        if neighbours is not None:
+            from mcp_server.transports.elsewhere import Elsewhere  # noqa: PLC0415 - most servers are one process
+
+            self._elsewhere = Elsewhere(
+                neighbours, sessions, self._asked, ended=self._session_ended, cancelled=self._cancelled
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        await self._serve(scope, receive, send, only_events=False)
+
+    async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; if it is granted, with an event stream."""
+        await self._serve(scope, receive, send, only_events=True)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool) -> None:
+        headers = Headers.read(scope["headers"])
+        post = _Post(scope, headers, receive, send, principal_of(scope), only_events)
+        method = scope["method"]
+        if method == "POST":
+            await self._post(post)
+            return
+        session = post.session
+        if method == "GET" and session is not None and self._streaming.lasting:
+            await self._get(post, session)
+        elif method == "DELETE" and session is not None:
+            await self._delete(post, session)
+        elif method == "OPTIONS":
+            await send_empty(send, HTTP_NO_CONTENT, _ALLOW_ALL)
+        else:
+            await send_empty(send, HTTP_NOT_ALLOWED, _ALLOW_POST)
+
+    async def _post(self, post: _Post) -> None:
+        if not _is_json(post.headers.content_type):
+            failure = invalid_request("The body must be sent as Content-Type: application/json").failure
+            await send_json(post.send, HTTP_UNSUPPORTED_MEDIA, failure_bytes(None, failure))
+            return
+        try:
+            body = parse(await read_body(post.receive))
+        except ProtocolError:
+            await self._refuse(post, None, parse_error().failure)
+        except ClientGone:
+            return
+        else:
+            await self._classify(post, body)
+
+    async def _classify(self, post: _Post, body: object) -> None:
+        try:
+            if is_list(body):
+                await self._batch(post, body)
+            elif is_object(body) and "action" in body and "jsonrpc" not in body:
+                await self._actions.answer(body, self._exchange(post, tell=self._actions.tell), post.principal)
+            else:
+                await self._message(post, body)
+        except ProtocolError as error:
+            await self._refuse(post, body, error.failure)
+
+    async def _message(self, post: _Post, body: object) -> None:
+        if is_object(body) and "action" in body:
+            raise invalid_request("A body has either jsonrpc or action, not both")
+        message = shape(body)
+        if isinstance(message, Request):
+            if _is_modern(message, post):
+                await self._modern(post, message)
+            else:
+                await self._legacy(post, message)
+        elif isinstance(message, Notification):
+            await self._notification(post, message)
+        else:
+            await self._response(post, message)
+
+    async def _modern(self, post: _Post, request: Request) -> None:
+        version = post.headers.version
+        if version is not None and version not in ALL_VERSIONS and not modern.is_modern(request.params):
+            raise unsupported_version(version)
+        modern.admit(request)
+        mcp_headers.check(request, post.headers)
+        if request.method == "tools/call" and request.peer.modern:
+            self._check_mirrored(request, post.headers)
+        exchange = self._exchange(post)
+        await self._finish(exchange, request, await exchange.ask(request, InFlight(), principal=post.principal))
+
+    def _check_mirrored(self, request: Request, headers: Headers) -> None:
+        name, arguments = request.params.get("name"), request.params.get("arguments")
+        if isinstance(name, str):
+            mirrored = self._engine.mirrored_arguments(name)
+            if mirrored:
+                mcp_headers.check_parameters(mirrored, arguments if is_object(arguments) else {}, headers)
+
+    async def _legacy(self, post: _Post, request: Request) -> None:
+        if request.method == "initialize":
+            await self._initialize(post, request)
+            return
+        session = await self._session(post)
+        if session is None:
+            return
+        request.peer = session.peer
+        exchange = self._exchange(post, session)
+        in_flight = self._in_flight_of(post.session)
+        answer = await exchange.ask(request, in_flight, session=session, principal=post.principal)
+        await self._finish(exchange, request, answer)
+
+    async def _initialize(self, post: _Post, request: Request) -> None:
+        session = Session()
+        exchange = self._exchange(post)
+        answer = await exchange.ask(request, InFlight(), session=session, principal=post.principal)
+        headers: RawHeaders = []
+        if answer is not None and not isinstance(answer, Failure):
+            headers.append((_SESSION_HEADER, self._sessions.mint(session, post.owner).encode()))
+        await self._finish(exchange, request, answer, headers)
+
+    async def _notification(self, post: _Post, notification: Notification) -> None:
+        session = post.session
+        if session is not None and self._sessions.read(session, post.owner) is None:
+            await self._refuse_session(post)
+            return
+        if notification.method == "notifications/cancelled" and session is not None:
+            request_id = notification.params.get("requestId")
+            if is_request_id(request_id) and not self._cancelled(session, request_id) and self._elsewhere is not None:
+                self._elsewhere.cancel(session, request_id)
+        await send_empty(post.send, HTTP_ACCEPTED)
+
+    async def _response(self, post: _Post, response: Response) -> None:
+        if post.is_modern:
+            raise invalid_request("A client does not send responses in this version")
+        if await self._session(post) is not None:
+            self._asked.answer(response)
+            await send_empty(post.send, HTTP_ACCEPTED)
+
+    async def _batch(self, post: _Post, bodies: list[Any]) -> None:
+        session = await self._session(post)
+        if session is None:
+            return
+        negotiated = post.session is not None or post.headers.version in LEGACY_VERSIONS
+        if not (negotiated and bodies and takes_batches(session.peer.version)):
+            raise invalid_request("A body must be one JSON-RPC message")
+        if len(bodies) > MAX_BATCH:
+            raise invalid_request(f"A batch must hold at most {MAX_BATCH} messages")
+        in_flight = self._in_flight_of(post.session)
+        exchange = self._exchange(post, session)
+        batch = Batch(self._engine, exchange, in_flight, self._asked, session=session, principal=post.principal)
+        await batch.answer(bodies)
+
+    async def _get(self, post: _Post, session_id: str) -> None:
+        session = self._sessions.read(session_id, post.owner)
+        if session is None:
+            await self._refuse_session(post)
+            return
+        ends = (post.scope, post.receive, post.send)
+        missed = self._journals.find(session_id, post.headers.last_event_id or "")
+        if missed is not None:
+            await self._streams.resume(*missed, *ends)
+        else:
+            await self._streams.news(session_id, session, *ends)
+
+    async def _delete(self, post: _Post, session: str) -> None:
+        if self._sessions.read(session, post.owner) is None:
+            await self._refuse_session(post)
+        else:
+            self._sessions.end(session)
+            self._session_ended(session)
+            await send_empty(post.send, HTTP_OK)
+
+    def _session_ended(self, session_id: str) -> None:
+        self._streams.end(session_id)
+        in_flight = self._in_flight.get(session_id)
+        if in_flight is not None:
+            in_flight.end_all()
+
+    def _cancelled(self, session_id: str, request_id: RequestId) -> bool:
+        in_flight = self._in_flight.get(session_id)
+        return in_flight is not None and in_flight.cancel(request_id)
+
+    async def _session(self, post: _Post) -> Session | None:
+        """The session that a legacy message belongs to; None if it has been refused."""
+        if post.session is None:
+            version = post.headers.version
+            return Session(Peer(version)) if version in LEGACY_VERSIONS else Session()
+        session = self._sessions.read(post.session, post.owner)
+        if session is None:
+            await self._refuse_session(post)
+        return session
+
+    def _in_flight_of(self, session_id: str | None) -> InFlight:
+        if session_id is None:
+            return InFlight()
+        found = self._in_flight.get(session_id)
+        if found is None:
+            found = self._in_flight[session_id] = InFlight()
+        return found
+
+    def _exchange(self, post: _Post, session: Session | None = None, *, tell: Telling | None = None) -> Exchange:
+        return Exchange(
+            self._engine,
+            post.receive,
+            post.send,
+            tell=tell or self._tell,
+            takes_events=post.only_events or post.headers.takes_events,
+            only_events=post.only_events or post.headers.insists_on_events,
+            streaming=self._streaming,
+            journal=self._journal(post.session, session),
+            until=deadline_of(post.scope),
+            asked=None if session is None or post.session is None else self._asked,
+        )
+
+    def _journal(self, session_id: str | None, session: Session | None) -> Callable[[], Journal] | None:
+        if session_id is None or session is None or not self._streaming.lasting:
+            return None
+        primed = at_least(session.peer.version, V2025_11_25)
+        return lambda: self._journals.open(session_id, primed=primed)
+
+    async def _finish(
+        self, exchange: Exchange, request: Request, answer: Answer | None, headers: RawHeaders | None = None
+    ) -> None:
+        if answer is None:
+            await exchange.close()
+        else:
+            await exchange.finish(*self._tell(request, answer), headers)
+
+    def _tell(self, request: Request, answer: Answer) -> tuple[bytes, int]:
+        legacy = request.peer.version in LEGACY_VERSIONS
+        status = answer.status_of(modern=not legacy) if isinstance(answer, Failure) else HTTP_OK
+        return self._engine.render(request, answer), status
+
+    async def _refuse(self, post: _Post, body: object, failure: Failure) -> None:
+        status = failure.status_of(modern=post.is_modern or _says_version(body))
+        await send_json(post.send, status, failure_bytes(readable_id(body), failure))
+
+    async def _refuse_session(self, post: _Post) -> None:
+        failure = invalid_request("Session not found: begin again with initialize").failure
+        await send_json(post.send, HTTP_NOT_FOUND, failure_bytes(None, failure))
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _is_modern(request: Request, post: _Post) -> bool:
+    """Whether a request is served as a modern one: by its body; by its header where the body does not say."""
+    return modern.is_modern(request.params) or (request.method != "initialize" and post.is_modern)
+
+
+def _says_version(body: object) -> bool:
+    params = body.get("params") if is_object(body) else None
+    return is_object(params) and modern.is_modern(params)

@@ -1,0 +1,46 @@
+"""How many event streams may be open at once, and how they are kept alive; each costs memory while it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def _nothing() -> None: ...
+
+
+class Seats:
+    """Counts streams; those beyond the limit are not opened."""
+
+    def __init__(
+        self, limit: int, *, opened: Callable[[], None] = _nothing, closed: Callable[[], None] = _nothing
+    ) -> None:
+        self._free = limit
+        self._opened = opened
+        self._closed = closed
+
+    def take(self) -> bool:
+        """Take a seat, if there is one."""
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        self._opened()
+        return True
+
+    def leave(self) -> None:
+        """Give a seat back."""
+        self._free += 1
+        self._closed()
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """The terms on which streams are opened."""
+
+    seats: Seats
+    keep_alive: float
+    """Seconds of silence after which a comment is sent, so that no proxy takes the stream for dead."""
+    lifetime: float
+    """Seconds after which a stream of news ends; its client opens a new one."""
+    lasting: bool = True
+    """Whether a stream can stay open; some hosts send what has been said in one piece, at its end."""
