@@ -1,0 +1,325 @@
+"""What the server promises, as a table: a line for each behaviour, with the page of the specification behind it.
+
+A test names the requirements that it proves (`@pytest.mark.requirement("T5a")`), and is then run in every version and
+over every transport for which all of them hold. `test_manifest` sees to it that each line of the table has its tests,
+and `document` turns the table into `docs/requirements.md`. Nothing here knows how the promises are tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from mcp_server.protocol.versions import (
+    ALL_VERSIONS,
+    V2025_03_26,
+    V2025_06_18,
+    V2025_11_25,
+    V2026_07_28,
+)
+
+Level: TypeAlias = Literal["MUST", "SHOULD", "MAY", "OURS"]
+Transport: TypeAlias = Literal["memory", "stdio"]
+Cell: TypeAlias = tuple[Transport, str]
+"""A transport and a version: where a behaviour can be seen."""
+
+TRANSPORTS: Final[tuple[Transport, ...]] = ("memory", "stdio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One behaviour; `level` is `OURS` where no specification asks for it."""
+
+    text: str
+    spec: str
+    level: Level = "MUST"
+    since: str = ALL_VERSIONS[0]
+    until: str = ALL_VERSIONS[-1]
+    transports: tuple[Transport, ...] = TRANSPORTS
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions in which this holds, oldest first."""
+        return ALL_VERSIONS[ALL_VERSIONS.index(self.since) : ALL_VERSIONS.index(self.until) + 1]
+
+    @property
+    def cells(self) -> frozenset[Cell]:
+        """Wherever this holds."""
+        return frozenset((transport, version) for transport in self.transports for version in self.versions)
+
+
+def cells_of(ids: Iterable[str]) -> list[Cell]:
+    """Wherever all of these requirements hold, in the order of the table's axes."""
+    common = [REQUIREMENTS[each].cells for each in ids]
+    return [
+        (transport, version)
+        for transport in TRANSPORTS
+        for version in ALL_VERSIONS
+        if all((transport, version) in cells for cells in common)
+    ]
+
+
+def _modern(text: str, spec: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{V2026_07_28}/{spec}", level=level, since=V2026_07_28)
+
+
+def _legacy(text: str, spec: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{V2025_11_25}/{spec}", level=level, until=V2025_11_25)
+
+
+def _always(text: str, spec: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{V2026_07_28}/{spec}", level=level)
+
+
+def _ours(text: str) -> Requirement:
+    return Requirement(text=text, spec="", level="OURS")
+
+
+_BASE: Final = {
+    "B1": _modern("A request whose metadata lacks what every request must carry gets -32602.", "basic/index#_meta"),
+    "B2": _modern("A client that does not say what it is called is served.", "basic/index#_meta"),
+    "B3a": _modern("Every result says of what type it is.", "basic/index#responses"),
+    "B3b": _modern("Every result says who made it.", "basic/index#_meta", "SHOULD"),
+    "B4a": _modern(
+        "A version that is not served gets -32022, with those that are and the one that was asked for.",
+        "basic/versioning#protocol-version-negotiation",
+    ),
+    "B4b": _modern("Each request is judged by its own version.", "basic/versioning#protocol-version-negotiation"),
+    "B5a": _modern(
+        "Discovery tells versions, capabilities, instructions and how long to keep them.", "server/discover"
+    ),
+    "B5b": _modern("Whatever is advertised is there.", "server/discover"),
+    "B7": _modern("Nothing that one request says holds for the next.", "basic/index#statelessness"),
+    "B8a": _always("A method that does not exist gets -32601.", "basic/index#error-codes"),
+    "B8b": _modern("A method that has been removed gets -32601.", "basic/index#error-codes"),
+    "B8c": _legacy("A method that came later gets -32601.", "basic/index#error-codes"),
+    "B8d": _always("A method of a capability that is not advertised gets -32601.", "server/discover"),
+    "B9": _modern("No error has a code that is reserved or out of use.", "basic/index#error-codes"),
+}
+
+_MESSAGES: Final = {
+    "M1": _always("An answer bears the id of its request, in the same JSON type.", "basic/index#responses"),
+    "M2": _always("An id that is neither string nor integer gets -32600.", "basic/index#requests"),
+    "M3": _always("What is not JSON gets -32700, and the connection lives on.", "basic/index#messages"),
+    "M4": _always("JSON that is not a message gets -32600, and the connection lives on.", "basic/index#messages"),
+    "M5a": Requirement(
+        text="An array of requests gets an array of answers.",
+        spec=f"{V2025_03_26}/basic/index#batching",
+        since=V2025_03_26,
+        until=V2025_03_26,
+    ),
+    "M5b": Requirement(
+        text="An array of requests gets -32600.", spec=f"{V2025_06_18}/changelog#major-changes", since=V2025_06_18
+    ),
+    "M6": _always("A notification is never answered, known or not.", "basic/index#notifications"),
+    "M7": _always(
+        "An id that is in flight may not be used again, and the call that has it goes on.", "basic/index#requests"
+    ),
+    "M8": _ours("A response that nobody waits for is passed over."),
+    "M9": _ours("A call that waits delays no other, whether it is asynchronous or holds a thread."),
+}
+
+_NEGOTIATION: Final = {
+    "N1": _legacy("A handshake at a version that is served gets that version.", "basic/lifecycle#version-negotiation"),
+    "N2": _legacy(
+        "A handshake at any other version gets the newest that has handshakes.", "basic/lifecycle#version-negotiation"
+    ),
+    "N3": _legacy(
+        "A handshake is told name, version, capabilities and instructions.", "basic/lifecycle#initialization"
+    ),
+    "N4": _modern(
+        "A client may ask to discover and then shake hands on the same connection.",
+        "basic/versioning#backward-compatibility-with-initialization-based-versions",
+        "MAY",
+    ),
+    "N5": _modern(
+        "Requests of both eras are served side by side on one connection.",
+        "basic/versioning#backward-compatibility-with-initialization-based-versions",
+        "MAY",
+    ),
+    "N6": _legacy("No list shows a field that its version does not have.", "schema"),
+    "N7": _legacy("No result has a field that came with 2026-07-28.", "schema"),
+    "N8": _legacy("A ping is answered at once, with nothing.", "basic/utilities/ping#behavior-requirements"),
+    "N9": _legacy(
+        "Structure that is not an object is sent as text only, and its schema is not listed.",
+        "server/tools#structured-content",
+    ),
+    "N10": _legacy("Content of a kind that its version does not have is told in another.", "schema"),
+}
+
+_STDIO: Final = {
+    "I1a": Requirement(
+        text="Nothing but MCP reaches standard output, whatever a tool or its child processes print.",
+        spec=f"{V2026_07_28}/basic/transports/stdio#sending-messages",
+        transports=("stdio",),
+    ),
+    "I1b": _always("A message is one line, in UTF-8.", "basic/transports/stdio#sending-messages"),
+    "I2": _modern("The server sends no requests.", "basic/transports/index#messages"),
+    "I3a": _always(
+        "A call that is cancelled stops and is not answered.", "basic/patterns/cancellation#behavior-requirements"
+    ),
+    "I3b": _always(
+        "The cancellation of a call that is unknown or over is passed over.",
+        "basic/patterns/cancellation#behavior-requirements",
+        "MAY",
+    ),
+    "I5": Requirement(
+        text="When its input ends, the process ends, even in the middle of a call.",
+        spec=f"{V2026_07_28}/basic/transports/stdio#shutdown",
+        level="SHOULD",
+        transports=("stdio",),
+    ),
+    "I6": _modern(
+        "A subscription that the server ends gets its result, and then the cancellation that a pipe needs.",
+        "basic/patterns/subscriptions#graceful-closure",
+    ),
+}
+
+_PATTERNS: Final = {
+    "P7a": _always("Progress only ever increases.", "basic/patterns/progress#behavior-requirements"),
+    "P7b": _always(
+        "Progress is told under the caller's token, to those who gave one.", "basic/patterns/progress#progress-flow"
+    ),
+    "P7c": _always("No progress is told after the answer.", "basic/patterns/progress#behavior-requirements"),
+    "P7d": Requirement(
+        text="Progress may say something.",
+        spec=f"{V2025_03_26}/basic/utilities/progress#progress-flow",
+        level="MAY",
+        since=V2025_03_26,
+    ),
+    "P8": _always(
+        "A call is answered at its deadline, whatever progress it has told.",
+        "basic/patterns/cancellation#timeouts",
+        "SHOULD",
+    ),
+    "P9a": _modern("A subscription begins with what of it is honoured.", "basic/patterns/subscriptions#acknowledgment"),
+    "P9b": _modern("Nothing is told that was not asked for.", "basic/patterns/subscriptions#notification-filter"),
+    "P9c": _modern(
+        "Everything about a subscription bears its id, in the same JSON type.",
+        "basic/patterns/subscriptions#receiving-notifications",
+    ),
+    "P9d": _modern(
+        "Several subscriptions may be open at once.", "basic/patterns/subscriptions#multiple-concurrent-subscriptions"
+    ),
+    "P9e": _modern("A subscription that its client cancels is silent.", "basic/patterns/subscriptions#cancellation"),
+    "P10a": _modern(
+        "Those who asked hear of every list that changes.", "server/tools#list-changed-notification", "SHOULD"
+    ),
+    "P10b": _legacy("A client hears of every list that changes.", "server/tools#list-changed-notification", "SHOULD"),
+}
+
+_TOOLS: Final = {
+    "T1a": _always("The capability for tools is declared.", "server/tools#capabilities"),
+    "T1b": _always(
+        "The list of tools is the same for every connection and after any call.", "server/tools#listing-tools"
+    ),
+    "T2": _always("Tools are listed in the same order each time.", "server/tools#listing-tools", "SHOULD"),
+    "T3a": _always("A tool's input is an object; one without arguments takes none.", "server/tools#tool"),
+    "T3b": _always("A schema that was given is published to the letter.", "server/tools#tool"),
+    "T4a": Requirement(
+        text="A structured result is what its schema says, and is told as text too.",
+        spec=f"{V2025_06_18}/server/tools#structured-content",
+        since=V2025_06_18,
+    ),
+    "T4b": _modern("A structured result may be any JSON value.", "server/tools#structured-content"),
+    "T4c": _always("A result that breaks its own schema is an error, and is not shown.", "server/tools#output-schema"),
+    "T5a": _always("A tool that does not exist gets -32602.", "server/tools#error-handling"),
+    "T5b": _always("A call that is malformed gets -32602.", "server/tools#error-handling"),
+    "T5c": _always(
+        "Arguments that break the schema get a result that names them and is an error.", "server/tools#error-handling"
+    ),
+    "T5d": _always("What a tool says went wrong is told in a result that is an error.", "server/tools#error-handling"),
+    "T5e": _ours("What a tool did not mean to say stays in the log, under a reference that the caller gets."),
+    "T6": _always(
+        "A tool's name has the characters and the length that every host takes.", "server/tools#tool-names", "SHOULD"
+    ),
+    "T7": _always(
+        "Arguments are taken as they are: none is converted, none is dropped.", "server/tools#security-considerations"
+    ),
+    "T10": _always(
+        "Text, pictures, sound, files and links arrive as content of their kind.", "server/tools#tool-result"
+    ),
+}
+
+_RESOURCES: Final = {
+    "R1a": _modern("A resource that is not there gets -32602, with its URI.", "server/resources#error-handling"),
+    "R1b": _legacy(
+        "A resource that is not there gets -32002, with its URI.", "server/resources#error-handling", "SHOULD"
+    ),
+    "R2a": _always(
+        "Resources and templates are listed in the same order each time.", "server/resources#listing-resources"
+    ),
+    "R2b": _always("Text is sent as text, bytes in base64.", "server/resources#resource-contents"),
+    "R2c": _always("A resource of a template is read by its URI.", "server/resources#resource-templates"),
+    "R3a": _modern(
+        "A subscription to resources hears of those, and of what is inside them.", "server/resources#subscriptions"
+    ),
+    "R3b": _legacy(
+        "A resource that is subscribed to is heard of until it is not any more.", "server/resources#subscriptions"
+    ),
+    "R3c": _always("The capability to subscribe is declared.", "server/resources#capabilities"),
+}
+
+_PROMPTS: Final = {
+    "G1a": _always("The capability for prompts is declared.", "server/prompts#capabilities"),
+    "G1b": _always("A prompt is listed with its arguments and filled in with them.", "server/prompts#getting-a-prompt"),
+    "G1c": _always("A prompt that does not exist gets -32602.", "server/prompts#error-handling", "SHOULD"),
+    "G1d": _always(
+        "An argument that is missing, unknown or not a string gets -32602.", "server/prompts#error-handling", "SHOULD"
+    ),
+    "C1a": Requirement(
+        text="The capability for completions is declared.",
+        spec=f"{V2025_03_26}/server/utilities/completion#capabilities",
+        since=V2025_03_26,
+    ),
+    "C1b": _always(
+        "No more than 100 values are proposed, and it is said that there are more.",
+        "server/utilities/completion#completion-results",
+    ),
+    "C1c": Requirement(
+        text="A proposal may depend on what has been filled in before.",
+        spec=f"{V2025_06_18}/server/utilities/completion#requesting-completions",
+        since=V2025_06_18,
+    ),
+    "C1d": _always(
+        "A reference to something that does not exist gets -32602.",
+        "server/utilities/completion#error-handling",
+        "SHOULD",
+    ),
+}
+
+_LOGS_AND_LISTS: Final = {
+    "L1a": _modern(
+        "Log messages go to the requests that asked for them, and to no other.",
+        "server/utilities/logging#requesting-log-messages",
+    ),
+    "L1b": _always("No message is below the level that was asked for.", "server/utilities/logging#log-levels"),
+    "L1c": _legacy("A client sets the level for what follows.", "server/utilities/logging#setting-log-level"),
+    "L1d": _always("A level that does not exist gets -32602.", "server/utilities/logging#error-handling", "SHOULD"),
+    "L1e": _always("The capability to log is declared.", "server/utilities/logging#capabilities"),
+    "Q1a": _always("Page by page, a list is shown once and whole.", "server/utilities/pagination#pagination-flow"),
+    "Q1b": _always(
+        "A cursor that was not given out for this list gets -32602.",
+        "server/utilities/pagination#error-handling",
+        "SHOULD",
+    ),
+    "K1a": _modern("Whatever may be kept says for how long and by whom.", "server/utilities/caching#cacheable-results"),
+    "K1b": _modern(
+        "All pages of a list may be kept by the same.", "server/utilities/caching#interaction-with-pagination"
+    ),
+}
+
+CHAPTERS: Final = {
+    "Base protocol": _BASE,
+    "Messages": _MESSAGES,
+    "Versions side by side": _NEGOTIATION,
+    "Standard input and output, cancellation": _STDIO,
+    "Progress, deadlines, subscriptions": _PATTERNS,
+    "Tools": _TOOLS,
+    "Resources": _RESOURCES,
+    "Prompts and completions": _PROMPTS,
+    "Logs, pages, caches": _LOGS_AND_LISTS,
+}
+
+REQUIREMENTS: Final = {key: requirement for chapter in CHAPTERS.values() for key, requirement in chapter.items()}
