@@ -1,0 +1,75 @@
+"""This library over HTTP: all of it (`everything`), nothing optional (`bare`), or only the protocol (`face`)."""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from benchmarks.servers import tools
+from benchmarks.servers.serving import serve, wanted
+from mcp_server import Context, Server
+from mcp_server.http_server import http_app
+from mcp_server.observe.logs import configure
+from mcp_server.settings import Settings
+from mcp_server.transports.http import HttpFace
+from mcp_server.transports.journals import Journals
+from mcp_server.transports.seats import Seats, Streaming
+from mcp_server.transports.session_ids import SessionIds
+
+KEY = "a-key-for-benchmarks-of-more-than-32-characters"
+ANY_NUMBER = "100000000/minute"
+
+
+def server_with(count: int) -> Server:
+    """The tools on this library."""
+    server = Server("benchmark", lint="off", page_size=10_000)
+    for function in (*tools.PLAIN, *tools.more(count)):
+        server.tool(function)
+
+    @server.tool
+    async def report(ctx: Context) -> dict[str, int]:  # pyright: ignore[reportUnusedFunction] - it is registered
+        """Say how far the work is, ten times."""
+        return await tools.report(ctx.progress)
+
+    return server
+
+
+def app_of(server: Server, mode: str) -> ASGIApp:
+    """The application in one of its modes."""
+    if mode == "face":
+        return Face(server)
+    common = {"rate_limit": ANY_NUMBER, "sse_max_connections": 5000, "max_output_bytes": 2**30}
+    if mode == "bare":
+        return http_app(server, Settings.model_validate(common))
+    settings = Settings.model_validate({**common, "mcp_api_key": KEY, "metrics_enabled": True, "session_secret": KEY})
+    return http_app(server, settings, configure("INFO", "json", stream=sys.stderr, access=False))
+
+
+class Face:
+    """The protocol without any guard: what is left when somebody else guards."""
+
+    def __init__(self, server: Server) -> None:
+        self._engine = server.engine()
+        streaming = Streaming(Seats(5000), 15.0, 300.0, lasting=True)
+        self._face = HttpFace(self._engine, SessionIds(), Journals(), streaming)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._face(scope, receive, send)
+            return
+        await receive()
+        async with self._lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def _lifespan(self) -> AsyncGenerator[None]:
+        async with self._engine.lifespan():
+            yield
+
+
+if __name__ == "__main__":
+    options = wanted()
+    serve(app_of(server_with(options.tools), options.mode), options)
