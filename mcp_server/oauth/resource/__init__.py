@@ -1,0 +1,1 @@
+"""The resource server: it checks the tokens."""

@@ -1,0 +1,1 @@
+"""The authorization server: it issues the tokens."""
