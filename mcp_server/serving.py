@@ -101,9 +101,12 @@ def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
 
 
 def _uvicorn_run(app: Starlette | str, **options: Any) -> None:
-    import uvicorn  # noqa: PLC0415 - Lambda has a server of its own, and does not wait for another to be imported
+    # Lambda has a server of its own, and does not wait for another to be imported.
+    import uvicorn  # noqa: PLC0415
 
-    uvicorn.run(app, **options)
+    from mcp_server.connections import Connection  # noqa: PLC0415
+
+    uvicorn.run(app, http=Connection, **options)
 
 
 def _uvicorn_options(settings: Settings) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class Fields(BaseSettings):
     )
     max_connections: values.Count = _LIMITS.variable(
         "MAX_CONNECTIONS",
-        "How many connections may be open; further ones are answered with 503.",
+        "How many connections may be open; a further one takes the place of one that is idle, or else gets a 503.",
         default=1000,
         also=("GATEWAY_MAX_CONNECTIONS",),
         read_by="main_http: uvicorn limit_concurrency",
