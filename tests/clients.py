@@ -88,7 +88,7 @@ class Client:
 
     async def hears(self, count: int) -> list[dict[str, Any]]:
         """The first messages that came beside answers, as soon as there are so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.heard) < count:
                 self.something.clear()
                 await self.something.wait()

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeAlias
 
 import pytest
 
-_PATIENCE = 240
+_PATIENCE = 500
 
 Installer: TypeAlias = Callable[[Path], Sequence[str]]
 """The command that installs into a folder."""

@@ -33,7 +33,7 @@ def forget(prefix: str) -> None:
 
 
 def _client() -> Any:
-    return redis.Redis(socket_connect_timeout=1)
+    return redis.Redis(socket_connect_timeout=5)
 
 
 class OwnRedis:
@@ -50,7 +50,7 @@ class OwnRedis:
     def start(self) -> None:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, cwd=self._directory, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return
@@ -60,7 +60,7 @@ class OwnRedis:
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
             self._process = None
 
 

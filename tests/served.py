@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30.0
+PATIENCE = 60.0
 """How long a process may take on a busy machine before it counts as hanging."""
 KEY = "a-key-for-the-tests-with-more-than-32-characters"
 

@@ -487,7 +487,7 @@ def test_a_user_who_never_answers_is_waited_for_only_so_long(monkeypatch: pytest
 
 
 def test_two_questions_at_once_hold_the_deadline_until_both_are_answered() -> None:
-    server = Server("s", lint="off", timeout=0.2)
+    server = Server("s", lint="off", timeout=1.0)
 
     @server.tool
     async def ask_it(ctx: Context) -> str:
@@ -502,7 +502,7 @@ def test_two_questions_at_once_hold_the_deadline_until_both_are_answered() -> No
             result = {"role": "assistant", "model": "m", "content": {"type": "text", "text": text}}
             answer = to_json({"jsonrpc": "2.0", "id": question["id"], "result": result})
             loop = asyncio.get_running_loop()
-            loop.call_later(0.25 if text == "a" else 0.5, lambda: loop.create_task(self._connection.receive(answer)))
+            loop.call_later(1.2 if text == "a" else 1.5, lambda: loop.create_task(self._connection.receive(answer)))
 
     async def work() -> Any:
         async with Thoughtful(server.engine(), LEGACY, capabilities=CAPABLE) as client:

@@ -68,16 +68,16 @@ def test_main_is_served_to_the_official_client() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("patience", "command", "said"),
     [
-        (["no-such-program"], "There is no program no-such-program to start"),
-        (["true"], "true ended before it had answered"),
-        (["cat"], "cat is no MCP server"),
-        (["sleep", "60"], "'sleep 60' did not answer within 0.5 s"),
+        ("60", ["no-such-program"], "There is no program no-such-program to start"),
+        ("60", ["true"], "true ended before it had answered"),
+        ("60", ["cat"], "cat is no MCP server"),
+        ("0.5", ["sleep", "600"], "'sleep 600' did not answer within 0.5 s"),
     ],
 )
-def test_a_program_that_is_no_server_is_told_in_a_line(command: list[str], said: str) -> None:
-    refused = python("-m", "mcp_server", "tools", "--legacy", "--timeout", "0.5", "--", *command)
+def test_a_program_that_is_no_server_is_told_in_a_line(patience: str, command: list[str], said: str) -> None:
+    refused = python("-m", "mcp_server", "tools", "--legacy", "--timeout", patience, "--", *command)
     assert refused.returncode == 1
     assert said.replace("'", "") in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -24,7 +24,7 @@ def talk(tool: Tool, talking: Callable[[Client], Awaitable[Any]], **options: Any
 
     async def main() -> Any:
         client = await Client(FakeService({"tool": tool}), **options).begin()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             outcome = await talking(client)
         await turns()
         assert len(client.in_flight) == 0

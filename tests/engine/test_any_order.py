@@ -210,7 +210,7 @@ class Stage:
         await turns(3)
         for gate in self.gates:
             gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             received = await asyncio.gather(*self.tasks)
         answered = list[Any](said for said in self.client.heard if "id" in said)
         for data in received:

@@ -82,11 +82,12 @@ def test_the_task_of_a_cancelled_call_serves_others_afterwards() -> None:
 
 def test_a_call_cancelled_twice_is_stopped_once() -> None:
     stops = list[int]()
+    release = asyncio.Event()
 
     async def tool(arguments: dict[str, Any], call: Call) -> Result:
         for _ in range(2):
             try:
-                await asyncio.sleep(0.02)
+                await release.wait()
             except asyncio.CancelledError:
                 stops.append(1)
         return DONE
@@ -98,6 +99,8 @@ def test_a_call_cancelled_twice_is_stopped_once() -> None:
         await client.cancel("x")
         await turns()
         await client.cancel("x")
+        await turns()
+        release.set()
         return await calling
 
     assert talk(tool, talking) is None

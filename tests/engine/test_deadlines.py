@@ -176,13 +176,13 @@ def test_a_person_who_is_asked_may_take_longer_than_a_call() -> None:
             def outlasts(self, call: Call) -> None:
                 pass
 
-        connection = Connection(Engine(FakeService({"tool": tool}), timeout=0.02), Pipe())
+        connection = Connection(Engine(FakeService({"tool": tool}), timeout=0.5), Pipe())
         hello: dict[str, Any] = {"protocolVersion": V2025_11_25, "capabilities": {"elicitation": {}}}
         await connection.receive(message("initialize", hello, 1))
         calling = asyncio.create_task(connection.receive(message("tools/call", {"name": "tool"}, 2)))
-        identity = await asyncio.wait_for(asked, 5)
+        identity = await asyncio.wait_for(asked, 60)
         deadline = asyncio.Event()
-        asyncio.get_running_loop().call_later(0.05, deadline.set)
+        asyncio.get_running_loop().call_later(0.7, deadline.set)
         await deadline.wait()
         answer = {"jsonrpc": "2.0", "id": identity, "result": {"action": "cancel"}}
         assert await connection.receive(json.dumps(answer).encode()) is None

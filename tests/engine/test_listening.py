@@ -32,7 +32,7 @@ def listening(
 
     async def main() -> list[dict[str, Any]]:
         client = Client(service, timeout=0.02)
-        async with client.engine.lifespan(), asyncio.timeout(5):
+        async with client.engine.lifespan(), asyncio.timeout(60):
             listens = asyncio.create_task(client.ask("subscriptions/listen", {"notifications": wanted}, id=identity))
             await turns()
             await talking(client)

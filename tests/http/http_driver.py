@@ -22,7 +22,7 @@ from mcp_server.observe.logs import Calls
 from mcp_server.protocol.versions import V2025_11_25, V2026_07_28
 from mcp_server.settings import Settings
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """How long anything may take on a busy machine, in seconds, before it counts as hanging."""
 
 BOTH = "application/json, text/event-stream"

@@ -14,7 +14,7 @@ from pydantic import Field
 from mcp_server import Context, Header, Server, ToolError, ToolResult
 
 SECRET = "sk-live-4711-do-not-tell"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Stage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -86,10 +85,10 @@ async def resist() -> str:
 
 
 @server.tool(timeout=60)
-async def seconds_left(ctx: Context) -> float:
-    """Tell how long this call may take."""
+async def deadline(ctx: Context) -> float:
+    """Tell until when this call may take."""
     assert ctx.deadline is not None
-    return ctx.deadline - time.monotonic()
+    return ctx.deadline
 
 
 @server.tool

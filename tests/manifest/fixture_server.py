@@ -139,7 +139,7 @@ async def stopped(journal: Inject[Journal]) -> list[str]:
 
 def hold_thread(journal: Inject[Journal]) -> bool:
     """Hold a thread until it is let go."""
-    return journal.gate.wait(timeout=10)
+    return journal.gate.wait(timeout=300)
 
 
 async def let_go(journal: Inject[Journal]) -> None:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from test_wire_base import EVERYTHING
-from wire import Connect, Stdio, WireSession, on_loop
+from wire import PATIENCE, Connect, Stdio, WireSession, on_loop
 
 
 @pytest.mark.requirement("I1a")
@@ -119,8 +119,7 @@ async def test_the_process_ends_with_its_input(connect: Connect) -> None:
     async with connect() as session:
         assert isinstance(session, Stdio)
         await session.settle()
-        async with asyncio.timeout(2):
-            await session.hang_up()
+        await session.hang_up()
         assert session.exit_code == 0
 
 
@@ -132,8 +131,7 @@ async def test_the_process_ends_in_the_middle_of_a_call(connect: Connect, tool: 
         assert isinstance(session, Stdio)
         await session.begin(tool, **({"name": "w"} if tool == "wait" else {}))
         await session.settle()
-        async with asyncio.timeout(2):
-            await session.hang_up()
+        await session.hang_up()
         assert session.exit_code == 0
 
 
@@ -152,7 +150,7 @@ async def test_a_subscription_that_the_server_ends_gets_its_result_and_then_the_
 
 async def _stopped(session: WireSession, count: int) -> list[str]:
     """The names of the calls that were stopped, once there are so many of them."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(names := json.loads((await session.call("stopped"))["content"][0]["text"])) < count:
             pass
     return names

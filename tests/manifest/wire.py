@@ -36,7 +36,7 @@ Id: TypeAlias = int | str
 
 PREFIX: Final = "io.modelcontextprotocol/"
 CLIENT: Final = {"name": "manifest", "version": "1"}
-PATIENCE: Final = 10.0
+PATIENCE: Final = 60.0
 """How long anything may take, in seconds, before a test fails."""
 
 

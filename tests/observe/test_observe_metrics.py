@@ -153,7 +153,7 @@ sys.stdout.write(metrics.render()[0].decode())
 
 def work(argument: str) -> str:
     command = [sys.executable, "-c", WORKER, argument]
-    return subprocess.run(command, check=True, text=True, timeout=20, stdout=subprocess.PIPE).stdout
+    return subprocess.run(command, check=True, text=True, timeout=60, stdout=subprocess.PIPE).stdout
 
 
 def test_any_worker_answers_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

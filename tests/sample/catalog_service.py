@@ -99,4 +99,4 @@ def serving() -> Generator[CatalogService]:
         yield state
         state.over.set()
         server.shutdown()
-        thread.join(timeout=5)
+        thread.join(timeout=60)

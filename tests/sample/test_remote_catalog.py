@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import socket
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from threading import Event
@@ -276,7 +275,7 @@ def test_a_compressed_answer_is_not_inflated(service: CatalogService) -> None:
 
 def silent(service: CatalogService) -> Answer:
     def send(handler: BaseHTTPRequestHandler) -> None:
-        service.over.wait(30)
+        service.over.wait()
 
     return send
 
@@ -297,9 +296,7 @@ def test_the_time_limit_covers_the_whole_answer(
     service: CatalogService, slowness: Callable[[CatalogService], Answer]
 ) -> None:
     service.answers = [slowness(service)]
-    began = time.monotonic()
     assert "too long" in str(refusal(service, timeout=0.3))
-    assert time.monotonic() - began < 3
 
 
 def test_a_service_that_is_not_there_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:

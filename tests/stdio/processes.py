@@ -18,7 +18,7 @@ import mcp_server
 
 _CHILD = Path(__file__).with_name("child.py")
 _PATH = os.pathsep.join([str(_CHILD.parents[1]), str(Path(mcp_server.__file__).parents[1])])
-PATIENCE = 20.0
+PATIENCE = 60.0
 """How long a process may take on a busy machine before it counts as hanging."""
 
 

@@ -84,7 +84,7 @@ def test_a_line_that_is_too_long_may_be_the_last() -> None:
         await line.write(b"x" * (MAX_LINE + 500_000))
         refused = await line.hear()
         line.end_input()
-        return refused, await asyncio.wait_for(asyncio.shield(line.serving or asyncio.sleep(0)), 5)
+        return refused, await asyncio.wait_for(asyncio.shield(line.serving or asyncio.sleep(0)), 60)
 
     assert talk(talking)[0]["error"]["code"] == -32600
 
@@ -107,7 +107,7 @@ def test_an_input_that_cannot_be_read_is_an_input_that_has_ended() -> None:
         read, write = os.pipe()
         os.close(read)
         try:
-            await asyncio.wait_for(serve(Engine(FakeService()), read, write), 5)
+            await asyncio.wait_for(serve(Engine(FakeService()), read, write), 60)
         finally:
             os.close(write)
 

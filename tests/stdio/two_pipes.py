@@ -69,7 +69,7 @@ async def serving(tools: dict[str, Tool] | None = None, *, patience: float | Non
     line = Line(FakeService(tools))
     line.serving = asyncio.create_task(serve(Engine(line.service, timeout=patience), line.incoming, line.outgoing))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield line
             if line.to_server >= 0:
                 line.end_input()
