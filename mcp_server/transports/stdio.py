@@ -42,6 +42,8 @@ MAX_LINE: Final = 4 * 1024 * 1024
 
 _STANDARD_ERROR: Final = 2
 _CHUNK: Final = 256 * 1024
+_PIECE: Final = 32 * 1024
+"""How much is written at once: a write ends when all of it is in the pipe, and only then is it known to move."""
 _MAX_UNREAD: Final = 8 * 1024 * 1024
 _WEIGHT_OF_A_LINE: Final = 64
 """What a line takes in memory beside its bytes, so that a million empty objects count for what they are."""
@@ -51,6 +53,8 @@ _MAX_UNWRITTEN: Final = 16 * 1024 * 1024
 _GRACE_AT_END_OF_INPUT: Final = 0.2
 """`echo … | python main.py` should print its answer, so calls may finish for a moment after the input has ended."""
 _GRACE_FOR_CLEANUP: Final = 0.5
+_GRACE_FOR_READING: Final = 2.0
+"""How long a client that has said all it wants may pause before it reads on."""
 _GRACE_FOR_THE_LOOP: Final = 0.2
 
 
@@ -129,7 +133,7 @@ class _Crew:
             self._take_no_more()
             self._connection.close()
             await self._wait_for_calls(_GRACE_FOR_CLEANUP)
-            await self._writer.close(_GRACE_FOR_CLEANUP)
+            await self._writer.close(_GRACE_FOR_READING if self._end_of_input else _GRACE_FOR_CLEANUP)
 
     async def send(self, message: bytes) -> None:
         """Write a message; waits while the client does not read."""
@@ -300,6 +304,7 @@ class _Writer:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._turn: list[bytes] | None = None
         self._unwritten = 0
+        self._taken = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closed = asyncio.Event()
@@ -322,11 +327,14 @@ class _Writer:
         await self._has_room.wait()
 
     async def close(self, seconds: float) -> None:
-        """Write what is left, if that takes no longer than this."""
+        """Write what is left, as long as the client takes some of it in each of these spans of time."""
         self._end_turn()
         self._queue.put(None)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closed.wait(), seconds)
+        taken = -1
+        while not self._closed.is_set() and taken != self._taken:
+            taken = self._taken
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), seconds)
 
     def _end_turn(self) -> None:
         if self._turn:
@@ -362,9 +370,12 @@ class _Writer:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written = os.write(self._descriptor, rest[:_PIECE])
             except BlockingIOError:  # as with the input
                 select.select([], [self._descriptor], [])
+            else:
+                rest = rest[written:]
+                self._taken += written
 
     def _written(self, size: int) -> None:
         self._unwritten -= size

@@ -147,6 +147,19 @@ def test_a_client_may_send_everything_before_it_reads_anything() -> None:
         assert process.leaves() == 0
 
 
+def test_a_client_that_has_said_everything_may_take_its_time_to_read() -> None:
+    count = 3000
+    with started() as process:
+        process.input.write(b"".join(call("echo", number) + b"\n" for number in range(count)))
+        process.input.close()
+        seen: list[int] = []
+        for line in process.output:
+            seen.append(json.loads(line)["id"])
+            time.sleep(0.001)  # long enough for the process to leave in the meantime, if it does
+        assert seen == list(range(count))
+        assert process.leaves() == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_client_that_never_reads_costs_a_bounded_amount_of_memory() -> None:
     with started() as process:
