@@ -75,17 +75,24 @@ def _wait_for(port: int) -> None:
     ids=lambda choice: " ".join(choice).replace("--", ""),
 )
 def test_no_scenario_fails_or_warns(suite: list[str], url: str, choice: list[str], tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [*suite, "server", "--url", url, *choice, "-o", str(tmp_path)],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    command = [*suite, "server", "--url", url, *choice]
+    wrong = _wrong(command, tmp_path / "once")
+    if wrong:
+        # The suite gives an answer a few seconds, which a busy machine can take. What is wrong is wrong again.
+        again = _wrong(command, tmp_path / "again")
+        wrong = {check: why for check, why in again.items() if check in wrong}
+    assert wrong == {}
+
+
+def _wrong(command: list[str], directory: Path) -> dict[str, object]:
+    """The checks that fail or warn when the suite is run, each with the reason that it gives."""
+    ran = subprocess.run([*command, "-o", str(directory)], capture_output=True, text=True, timeout=280, check=False)
     scenarios = re.findall(r"^[✓✗] ([\w-]+): (\d+) passed, (\d+) failed", ran.stdout, re.MULTILINE)
     assert scenarios, ran.stdout[-2000:] + ran.stderr[-2000:]
-    wrong = [
-        f"{path.parent.name}: {check['id']}: {check.get('errorMessage')}"
-        for path in tmp_path.glob("*/checks.json")
+    return {
+        re.sub(r"-\d{4}-\d\d-\d\dT.*", "", path.parent.name) + f": {check['id']}": check.get("errorMessage")
+        for path in directory.glob("*/checks.json")
         if NOT_BUILT not in path.parent.name
         for check in json.loads(path.read_text())
         if check["status"] in {"FAILURE", "WARNING"}
-    ]
-    assert wrong == []
+    }

@@ -45,8 +45,10 @@ async def main(target: str, *rest: str) -> dict[str, Any]:
         return {
             "tools": [tool.name for tool in await client.list_tools()],
             "sum": (await call("add", {"a": 2, "b": 3})).content[0].text,
-            "progressed": (await call("test_tool_with_progress", progress_handler=told)).content[0].text,
-            "progress": progress,
+            "progressed": {
+                "said": (await call("test_tool_with_progress", progress_handler=told)).content[0].text,
+                "progress": progress,
+            },
             "elicited": (await call("test_elicitation", {"message": "Who are you?"})).content[0].text,
             "sampled": (await call("test_sampling", {"prompt": "six by nine"})).content[0].text,
             "asked": asked,

@@ -60,8 +60,7 @@ def check(seen: dict[str, Any]) -> None:
     """Hold what a client saw against what the fixture server has."""
     assert {"add", "echo", "slow", "test_elicitation"} <= set(seen["tools"])
     assert seen["sum"] == "5"
-    assert seen["progress"] == [0, 50, 100]
-    assert seen["progressed"] == "Told of progress three times."
+    assert seen["progressed"] == {"said": "Told of progress three times.", "progress": [0, 50, 100]}
     assert seen["elicited"] == "User response: accept"
     assert seen["sampled"] == "LLM response: forty-two"
     assert seen["asked"] == ["Who are you?", "sampling"]
