@@ -26,6 +26,6 @@ def open_bus(url: str, name: str = "") -> Bus:
     try:
         from mcp_server.bus.redis import RedisBus  # noqa: PLC0415 - its library is an extra
     except ModuleNotFoundError as error:
-        msg = f"This event bus needs a library that is not installed ({error}): pip install 'mcp-server[redis]'"
+        msg = f"This event bus needs a library that is not installed ({error}): pip install 'redis>=6'"
         raise ValueError(msg) from None
     return RedisBus(url, channel=f"mcp-server:news:{name}")

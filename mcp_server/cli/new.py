@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +24,12 @@ _NAME: Final = "my-server"
 """What the project is called in the template."""
 
 _NEXT: Final = """\
-  pytest
-  mcp-server call count_words server.py text='so it works'"""
+{directory} is ready. Next:
+
+  cd {directory}
+  {python} -m pip install pytest
+  {python} -m pytest
+  {python} -m mcp_server call count_words server.py text='so it works'"""
 
 
 @click.command("new")
@@ -36,7 +42,8 @@ def command(directory: Path) -> None:
         _write(directory, project_name(directory))
     except OSError as error:
         raise Problem(f"{directory} cannot be written: {error.strerror}", "Choose another directory.") from None
-    click.echo(f"{directory} is ready. Next:\n\n  cd {directory}\n{_NEXT}")
+    # By the whole path: what is called python or pytest elsewhere does not know this package.
+    click.echo(_NEXT.format(directory=shlex.quote(str(directory)), python=shlex.quote(sys.executable)))
 
 
 def project_name(directory: Path) -> str:

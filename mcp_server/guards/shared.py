@@ -144,6 +144,6 @@ def _open_storage(url: str, prefix: str) -> RedisStorage:
         options: dict[str, Any] = {"key_prefix": prefix, "retry": Retry(NoBackoff(), 1)}
         storage = storage_from_string(f"async+{checked(url)}", implementation="redispy", **options)
     except (ImportError, ConfigurationError) as problem:
-        msg = f"rate limits cannot be kept in Redis: {problem} (pip install 'mcp-server[redis]')"
+        msg = f"rate limits cannot be kept in Redis: {problem} (pip install 'redis>=6')"
         raise ValueError(msg) from None
     return cast("RedisStorage", storage)

@@ -56,7 +56,7 @@ def _redis(url: str, _rest: str) -> Store:
     try:
         from mcp_server.stores.redis import RedisStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _missing(error, "redis") from None
+        raise _missing(error, "redis>=6") from None
     return RedisStore(url)
 
 
@@ -64,12 +64,12 @@ def _postgres(url: str, _rest: str) -> Store:
     try:
         from mcp_server.stores.postgres import PostgresStore  # noqa: PLC0415
     except ImportError as error:  # psycopg raises this, too, if it finds no libpq
-        raise _missing(error, "postgres") from None
+        raise _missing(error, "psycopg[binary,pool]>=3.2") from None
     return PostgresStore(url)
 
 
-def _missing(error: ImportError, extra: str) -> ValueError:
-    return ValueError(f"This store needs a library that is not installed ({error}): pip install 'mcp-server[{extra}]'")
+def _missing(error: ImportError, library: str) -> ValueError:
+    return ValueError(f"This store needs a library that is not installed ({error}): pip install '{library}'")
 
 
 _OPENERS: Final[dict[str, Callable[[str, str], Store]]] = {

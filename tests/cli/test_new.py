@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_the_tests_of_a_new_project_pass(project: Path) -> None:
     tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
     assert tested.returncode == 0, tested.stdout
     assert "3 passed" in tested.stdout
+
+
+def test_what_is_said_next_works_as_it_is_said(tmp_path: Path) -> None:
+    directory = tmp_path / "My Server"
+    said = python("-m", "mcp_server", "new", str(directory)).stdout
+    lines = [line for line in said.splitlines() if line.startswith("  ") and " pip install " not in line]
+    assert len(lines) == 3
+    done = subprocess.run(["sh", "-ec", "\n".join(lines)], check=True, capture_output=True, text=True, timeout=60)
+    assert "3 passed" in done.stdout
+    assert done.stdout.endswith('{"words":3,"characters":11}\n')
 
 
 def test_a_new_project_serves(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,15 +74,19 @@ def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path) -> None:
     assert absolute.is_file()
 
 
-@pytest.mark.parametrize(("url", "module"), [("redis://host", "redis"), ("postgresql://host/db", "psycopg")])
-def test_a_missing_library_is_named_with_what_to_install(url: str, module: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "module", "extra"), [("redis://host", "redis", "redis"), ("postgresql://host/db", "psycopg", "postgres")]
+)
+def test_a_missing_library_is_named_with_what_to_install(url: str, module: str, extra: str) -> None:
+    """The library itself: who runs from a checkout has no `mcp-server` installed, and would get somebody else's."""
     code = (
         f"import sys\nsys.modules[{module!r}] = None\nfrom mcp_server.stores import open_store\n"
         f"try:\n open_store({url!r})\nexcept ValueError as error:\n print(error)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert "pip install 'mcp-server[" in done.stdout
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"pip install '{project['optional-dependencies'][extra][0]}'" in done.stdout
 
 
 def test_a_store_imports_no_library_but_its_own() -> None:
