@@ -7,6 +7,7 @@ server object serves any number of transports, and none of them is imported befo
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -370,10 +371,17 @@ class Server:
         ]
 
     def run(self) -> None:
-        """Serve the client that started this process, over standard input and output, until it is gone."""
+        """Serve the client that started this process, over standard input and output, until it is gone.
+
+        With a `SESSION_SECRET` in the environment, what the client carries between the rounds of a call that asks
+        questions outlasts this process.
+        """
         from mcp_server.transports import stdio  # noqa: PLC0415 - a server behind HTTP never needs it
 
-        stdio.run(self.engine())
+        # The one setting that matters here: all of them would take longer to read than the rest of the start.
+        given = os.environ.get("SESSION_SECRET") or os.environ.get("SESSION_SECRETS") or ""
+        secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
+        stdio.run(self.engine(seal=Seal(secrets)))
 
     def test_client(
         self,
