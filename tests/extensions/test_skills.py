@@ -69,7 +69,12 @@ def test_one_skill_is_got_as_it_is_listed(tmp_path: Path, version: str) -> None:
 def test_how_long_it_may_be_kept_is_said_to_those_who_understand_it(tmp_path: Path) -> None:
     skill(tmp_path)
     server = kettle(tmp_path, ttl_ms=5000, cache_scope="public")
-    for method, params in (("skills/list", {}), ("skills/get", {"uri": "skill://brew/SKILL.md"})):
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("skills/list", {}),
+        ("skills/get", {"uri": "skill://brew/SKILL.md"}),
+        ("resources/directory/read", {"uri": "skill://brew"}),
+    ]
+    for method, params in asked:
         new, old = ask(server, method, params), ask(server, method, params, version="2025-11-25")
         assert (new["ttlMs"], new["cacheScope"]) == (5000, "public")
         assert not {"ttlMs", "cacheScope", "resultType"} & set(old)

@@ -45,7 +45,7 @@ async def ordered(
     """What the tool says, and what the user was asked."""
     asked: list[str] = []
 
-    async def user(_context: Any, params: Any) -> ElicitResult:
+    async def user(context: Any, params: Any) -> ElicitResult:
         asked.append(params.message)
         await asyncio.to_thread(before_answering, params.message)
         return ElicitResult(action="accept", content=ANSWERS[params.message])
