@@ -12,13 +12,13 @@ import asyncio
 import json
 import os
 import sys
-from typing import Any, Literal
+from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 
 
-async def main(mode: Literal["auto", "legacy"], target: str, *rest: str) -> dict[str, Any]:
+async def main(mode: Any, target: str, *rest: str) -> dict[str, Any]:
     """Connect, and do one of each."""
     asked: list[str] = []
     progress: list[float] = []

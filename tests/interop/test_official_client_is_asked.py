@@ -15,6 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp_types import CreateMessageResult, ElicitResult, ListRootsResult, Root, TextContent
+from pydantic import FileUrl
 from served import served
 
 ROOT = Path(__file__).parents[2]
@@ -65,16 +66,13 @@ def test_its_user_its_model_and_itself_are_asked_at_once(server: Any, mode: Lite
         return CreateMessageResult(role="assistant", model="none", content=TextContent(text="hello"))
 
     async def roots(context: Any) -> ListRootsResult:
-        return ListRootsResult(roots=[Root(uri="file:///workspace")])
+        return ListRootsResult(roots=[Root(uri=FileUrl("file:///workspace"))])
 
     async def main() -> Any:
         with anyio.fail_after(30):
-            answers: dict[str, Any] = {
-                "elicitation_callback": user,
-                "sampling_callback": model,
-                "list_roots_callback": roots,
-            }
-            async with Client(server, mode=mode, **answers) as client:
+            async with Client(
+                server, mode=mode, elicitation_callback=user, sampling_callback=model, list_roots_callback=roots
+            ) as client:
                 return await client.call_tool("test_input_required_result_multiple_inputs", {})
 
     assert asyncio.run(main()).content[0].text == "accept, hello, 1 roots"
