@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mcp_server.context import Context
     from mcp_server.engine.asking import Unanswered
     from mcp_server.engine.calls import Principal
+    from mcp_server.extensions import Extension
+    from mcp_server.extensions.apps import Csp
     from mcp_server.local import ToolError
     from mcp_server.protocol.errors import ProtocolError
     from mcp_server.registry import (
@@ -49,8 +51,10 @@ __all__ = [
     "Audio",
     "Completion",
     "Context",
+    "Csp",
     "Elicited",
     "EmbeddedResource",
+    "Extension",
     "File",
     "Header",
     "Icon",
@@ -70,7 +74,9 @@ __all__ = [
 
 _HOMES: Final = {
     "Context": "mcp_server.context",
+    "Csp": "mcp_server.extensions.apps",
     "Elicited": "mcp_server.asking",
+    "Extension": "mcp_server.extensions.contract",
     "Principal": "mcp_server.engine.calls",
     "ProtocolError": "mcp_server.protocol.errors",
     "Sampled": "mcp_server.asking",

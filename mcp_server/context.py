@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from mcp_server import asking
 from mcp_server.asking import Elicited, Sampled
 from mcp_server.engine.service import Kind, ListChanged, ResourceUpdated
+from mcp_server.protocol.errors import missing_capability
+from mcp_server.protocol.messages import is_object
 
 if TYPE_CHECKING:
     from mcp_server.engine.calls import Call, Principal
@@ -61,6 +63,23 @@ class Context:
     def client_capabilities(self) -> Mapping[str, Any]:
         """What the client says it can do."""
         return self._call.request.peer.capabilities
+
+    def client_extension(self, identifier: str) -> Mapping[str, Any] | None:
+        """The client's settings of an extension of the protocol; None if it has not declared that it knows it."""
+        extensions = self.client_capabilities.get("extensions")
+        settings = extensions.get(identifier) if is_object(extensions) else None
+        return settings if is_object(settings) else None
+
+    def require_extension(self, identifier: str) -> Mapping[str, Any]:
+        """The client's settings of an extension without which this call makes no sense.
+
+        Raises:
+            ProtocolError: The client has not declared it; it is told what to declare.
+        """
+        settings = self.client_extension(identifier)
+        if settings is None:
+            raise missing_capability({"extensions": {identifier: {}}})
+        return settings
 
     @property
     def meta(self) -> Mapping[str, Any]:

@@ -23,7 +23,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server.engine.engine import METHODS
 from mcp_server.engine.sealing import Seal
 from mcp_server.guards.addresses import ClientAddress
 from mcp_server.guards.bodies import BodyGuard
@@ -82,7 +81,7 @@ def http_app(
     if streaming is None:
         streaming = settings.aws_lambda_function_name is None
     calls = calls or NoCallLog()
-    known = Vocabulary(METHODS, server.known_names)
+    known = Vocabulary(server.known_methods, server.known_names)
     metrics = PrometheusMetrics(known) if settings.metrics_enabled else NoMetrics()
     redactor = Redactor(settings.secrets)
     watcher = Watcher(calls, metrics, open_tracer(known), most_output=settings.max_output_bytes)

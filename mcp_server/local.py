@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
@@ -19,7 +19,7 @@ from mcp_server import registry
 from mcp_server.context import Context
 from mcp_server.engine.asking import Unanswered
 from mcp_server.engine.calls import new_reference
-from mcp_server.engine.service import Change, Description, Kind, ListChanged
+from mcp_server.engine.service import Change, Description, Kind, ListChanged, Method
 from mcp_server.protocol.errors import (
     Code,
     ProtocolError,
@@ -106,6 +106,8 @@ class LocalService:
         self._threads = Threads(max_threads)
         self._cache = cache or {"ttlMs": 0, "cacheScope": "private"}
         self._extensions = dict(extensions or {})
+        self._methods: dict[str, Method] = {}
+        self._checks: list[Callable[[], None]] = [self._check_dependencies]
         self._listeners: set[Callable[[Change], None]] = set()
         self._description: Description | None = None
         self._pages: dict[tuple[Kind, str | None], tuple[Page, Prepared]] = {}
@@ -126,15 +128,43 @@ class LocalService:
                 capabilities["completions"] = {}
             if self._extensions:
                 capabilities["extensions"] = self._extensions
-            self._description = Description(self._server_info, capabilities, self._instructions, self._cache)
+            self._description = Description(
+                self._server_info, capabilities, self._instructions, self._cache, dict(self._methods)
+            )
         return self._description
+
+    @property
+    def extensions(self) -> Mapping[str, Mapping[str, Any]]:
+        """The extensions that clients are told of, with their settings."""
+        return self._extensions
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """What the extensions answer, by method."""
+        return self._methods
+
+    def extend(
+        self,
+        identifier: str,
+        settings: Mapping[str, Any],
+        methods: Mapping[str, Callable[[Mapping[str, Any], Context], Awaitable[Result]]],
+    ) -> None:
+        """Tell clients of an extension, and answer its methods."""
+        self._extensions[identifier] = dict(settings)
+        self._methods.update({name: self._method(answer) for name, answer in methods.items()})
+        self._description = None
+
+    def before_start(self, check: Callable[[], None]) -> None:
+        """Have something checked before the first request; what it raises stops the start."""
+        self._checks.append(check)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Run the author's own lifespan, and make sure that it yields what the functions ask for."""
         async with self._lifespan() as resources:
             self.resources = resources
-            self._check_dependencies()
+            for check in self._checks:
+                check()
             try:
                 yield
             finally:
@@ -268,6 +298,16 @@ class LocalService:
                 return {} if template is None else template.completers
             case _:
                 raise invalid_params('ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
+
+    def _method(self, answer: Callable[[Mapping[str, Any], Context], Awaitable[Result]]) -> Method:
+        async def handler(call: Call) -> Result:
+            params = {name: value for name, value in call.request.params.items() if name != "_meta"}
+            try:
+                return await answer(params, Context(call, self))
+            except (ToolError, Unanswered) as error:
+                raise ProtocolError(Code.INTERNAL_ERROR, str(error)) from error
+
+        return handler
 
     async def _ask(
         self, served: Served, hidden: Sequence[Hidden], values: dict[str, Any], call: Call, render: Callable[[Any], T]

@@ -7,17 +7,21 @@ server object serves any number of transports, and none of them is imported befo
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
 
 from typing_extensions import Unpack
 
 from mcp_server.context import Context
-from mcp_server.engine.engine import DEFAULT_TIMEOUT, Engine, Observer
+from mcp_server.engine.engine import DEFAULT_TIMEOUT, METHODS, Engine, Observer
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
+from mcp_server.extensions.apps import UI, AppOptions, AppToolOptions, app_from, as_tool, check_apps
+from mcp_server.extensions.contract import Extension, check_identifier, check_methods
 from mcp_server.local import LocalService
 from mcp_server.registry import (
     Icon,
@@ -30,7 +34,6 @@ from mcp_server.registry import (
     ResourceOptions,
     ResourceTemplate,
     Tool,
-    ToolOptions,
     fixed_resource,
     is_template,
     prompt_from,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
     from mcp_server.aws_lambda import LambdaHandler
     from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.extensions.skills import Skills
     from mcp_server.guards.windows import Windows
     from mcp_server.settings import Settings
     from mcp_server.testing import Answers, TestClient
@@ -106,10 +110,7 @@ class Server:
         if not name:
             raise RegistrationError("a server needs a name: write Server('catalog')")
         for identifier in extensions or {}:
-            if "/" not in identifier.strip("/"):
-                raise RegistrationError(
-                    f"an extension has a prefix: write com.example/{identifier}, not {identifier!r}"
-                )
+            check_identifier(identifier)
         self.name = name
         self.version = version
         self.registry = Registry(ignored_arguments=frozenset(ignored_arguments), lint=lint, page_size=page_size)
@@ -133,6 +134,12 @@ class Server:
             cache={"ttlMs": ttl_ms, "cacheScope": cache_scope},
             extensions=extensions,
         )
+        self._service.before_start(lambda: check_apps(self.registry))
+
+    @property
+    def known_methods(self) -> Container[str]:
+        """The methods that exist in some version or in an extension, as they are at any moment."""
+        return _KnownMethods(self._service)
 
     @property
     def known_names(self) -> Container[str]:
@@ -144,8 +151,8 @@ class Server:
     @overload
     def tool(self, function: F, /) -> F: ...
     @overload
-    def tool(self, /, **options: Unpack[ToolOptions]) -> Decorator[Any]: ...
-    def tool(self, function: F | None = None, /, **options: Unpack[ToolOptions]) -> F | Decorator[Any]:
+    def tool(self, /, **options: Unpack[AppToolOptions]) -> Decorator[Any]: ...
+    def tool(self, function: F | None = None, /, **options: Unpack[AppToolOptions]) -> F | Decorator[Any]:
         """Register a function as a tool, as `@server.tool` or `@server.tool(read_only=True)`.
 
         The function is returned as it is, so it can still be called and tested. Raises `RegistrationError`, which says
@@ -161,9 +168,11 @@ class Server:
 
         return decorate
 
-    def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> Tool:
+    def add_tool(self, function: Callable[..., Any], **options: Unpack[AppToolOptions]) -> Tool:
         """Register a tool, at any time; clients that listen are told."""
-        tool = tool_from(function, context_type=Context, **options)
+        tool = tool_from(function, context_type=Context, **as_tool(function, options))
+        if "ui" in options:
+            self._has_apps()
         if tool.rate_limit is not None:
             checked_rates(tool)
         self.registry.add(tool)
@@ -207,6 +216,52 @@ class Server:
     def resource_updated(self, uri: str) -> None:
         """Tell the clients that watch this resource that it has changed; may be called from any thread."""
         self._service.publish(ResourceUpdated(uri))
+
+    # -- extensions ----------------------------------------------------------------------------------------------
+
+    def extend(self, extension: Extension) -> None:
+        """Add an extension of the protocol: clients of every version are told of it, and may call its methods."""
+        check_identifier(extension.identifier)
+        if extension.identifier in self._service.extensions:
+            raise RegistrationError(f"the extension {extension.identifier} is there already")
+        check_methods(extension.methods, self._service.methods)
+        self._service.extend(extension.identifier, extension.settings, extension.methods)
+
+    def app(self, uri: str, **options: Unpack[AppOptions]) -> Decorator[Any]:
+        """Register a function as an app: it returns the HTML that hosts show beside the result of a tool.
+
+        A tool names it: `@server.tool(ui="ui://clock/face")`.
+        """
+
+        def decorate(function: F) -> F:
+            self.add_app(function, uri, **options)
+            return function
+
+        return decorate
+
+    def add_app(self, page: Callable[..., Any] | str | Path, uri: str, **options: Unpack[AppOptions]) -> Resource:
+        """Register an app: a function that returns its HTML, the HTML itself, or the file that has it."""
+        resource = app_from(page, uri, **options)
+        self.registry.add(resource)
+        self._has_apps()
+        return resource
+
+    def add_skills(
+        self, folder: str | Path, *, ttl_ms: int = 0, cache_scope: Literal["public", "private"] = "private"
+    ) -> Skills:
+        """Serve a folder of skills, each a folder in it with a `SKILL.md`; experimental, as hosts differ yet.
+
+        The files are read now. `reload` of what this returns reads them again.
+        """
+        from mcp_server.extensions.skills import Skills  # noqa: PLC0415 - it brings a parser that others do not need
+
+        skills = Skills(self.registry, folder, ttl_ms=ttl_ms, cache_scope=cache_scope)
+        self.extend(skills)
+        return skills
+
+    def _has_apps(self) -> None:
+        if UI not in self._service.extensions:
+            self._service.extend(UI, {}, {})
 
     # -- prompts -------------------------------------------------------------------------------------------------
 
@@ -316,19 +371,41 @@ class Server:
         ]
 
     def run(self) -> None:
-        """Serve the client that started this process, over standard input and output, until it is gone."""
+        """Serve the client that started this process, over standard input and output, until it is gone.
+
+        With a `SESSION_SECRET` in the environment, what the client carries between the rounds of a call that asks
+        questions outlasts this process.
+        """
         from mcp_server.transports import stdio  # noqa: PLC0415 - a server behind HTTP never needs it
 
-        stdio.run(self.engine())
+        # The one setting that matters here: all of them would take longer to read than the rest of the start.
+        given = os.environ.get("SESSION_SECRET") or os.environ.get("SESSION_SECRETS") or ""
+        secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
+        stdio.run(self.engine(seal=Seal(secrets)))
 
-    def test_client(self, version: str | None = None, *, answers: Answers | None = None) -> TestClient:
+    def test_client(
+        self,
+        version: str | None = None,
+        *,
+        answers: Answers | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+    ) -> TestClient:
         """A client in the same process, for tests: `async with server.test_client() as client`.
 
-        `answers` plays the user: from what is asked, and its parameters, to the answer.
+        `answers` plays the user: from what is asked, and its parameters, to the answer. `capabilities` is what the
+        client declares; whatever `answers` needs, if it is not given.
         """
         from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
 
-        return TestClient(self.engine(), version, answers=answers)
+        return TestClient(self.engine(), version, answers=answers, capabilities=capabilities)
+
+
+class _KnownMethods:
+    def __init__(self, service: LocalService) -> None:
+        self._service = service
+
+    def __contains__(self, name: object) -> bool:
+        return name in METHODS or name in self._service.methods
 
 
 class _KnownNames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -22,6 +23,8 @@ def require_running_redis() -> None:
     try:
         _client().ping()
     except redis.ConnectionError:
+        if os.environ.get("MCP_REQUIRE_SERVICES"):
+            pytest.fail("no Redis at 127.0.0.1:6379")
         pytest.skip("no Redis at 127.0.0.1:6379")
 
 

@@ -22,7 +22,8 @@ PATIENCE = 60.0
 KEY = "a-key-for-the-tests-with-more-than-32-characters"
 
 _BIN = str(Path(sys.executable).parent)
-_READY = "Uvicorn running on"
+_READY = ("Uvicorn running on", "Application startup complete")
+"""What one process says once it listens, and what a worker says, for which its parent listens already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,17 @@ def free_port() -> int:
 
 @contextmanager
 def served(command: Sequence[str] = (sys.executable, "main_http.py"), **environment: str) -> Generator[Site]:
-    """A server that listens, on a free port, until the context ends."""
-    site = Site(free_port())
+    """A server that listens, on a free port unless it is given `PORT`, until the context ends."""
+    site = Site(int(environment.get("PORT") or free_port()))
     variables = {"PATH": f"{_BIN}{os.pathsep}{os.defpath}", "PORT": str(site.port), "MCP_API_KEY": KEY, **environment}
+    ready = _READY["WORKERS" in environment]
     child = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, start_new_session=True)
     listening, said = threading.Event(), list[str]()
-    reader = threading.Thread(target=_read, args=(child, listening, said), daemon=True)
+    reader = threading.Thread(target=_read, args=(child, ready, listening, said), daemon=True)
     reader.start()
     try:
         listening.wait(PATIENCE)
-        assert any(_READY in line for line in said), "".join(said)
+        assert any(ready in line for line in said), "".join(said)
         yield site
     finally:
         if child.poll() is None:
@@ -112,10 +114,10 @@ def several(number: int, **environment: str) -> Generator[list[Site]]:
         yield [exits.enter_context(served(**environment)) for _ in range(number)]
 
 
-def _read(child: subprocess.Popen[bytes], listening: threading.Event, said: list[str]) -> None:
+def _read(child: subprocess.Popen[bytes], ready: str, listening: threading.Event, said: list[str]) -> None:
     assert child.stderr is not None
     for line in child.stderr:
         said.append(line.decode(errors="replace"))
-        if _READY in said[-1]:
+        if ready in said[-1]:
             listening.set()
     listening.set()  # it has ended: there is nothing more to wait for

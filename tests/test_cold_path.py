@@ -28,6 +28,7 @@ EXCLUDED = {
     "sse_starlette",
     "starlette",
     "uvicorn",
+    "yaml",
 }
 ONLY_FOR_THE_SAMPLE = {"sqlite3"}
 CALL: dict[str, Any] = {

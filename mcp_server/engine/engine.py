@@ -296,8 +296,9 @@ class Engine:
         # An old version can only be agreed upon in a handshake; a request that carries one of its own is not served.
         if methods is None or (not peer.modern and modern.is_modern(request.params)):
             raise unsupported_version(peer.version)
-        handler = methods.get(request.method)
-        if handler is None or not _offered(request.method, self._about()[0].capabilities):
+        description = self._about()[0]
+        handler = methods.get(request.method) or description.methods.get(request.method)
+        if handler is None or not _offered(request.method, description.capabilities):
             raise method_not_found(request.method)
         return handler
 

@@ -10,7 +10,7 @@ answers in the newest model, and the `Call` it is given says who asks and is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,6 +47,8 @@ class ResourceUpdated:
 
 
 Change: TypeAlias = ListChanged | ResourceUpdated
+Method: TypeAlias = "Callable[[Call], Coroutine[Any, Any, Result | Prepared]]"
+"""What answers a method that the protocol itself does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Description:
     instructions: str | None = None
     cache: Mapping[str, Any] = field(default_factory=lambda: {"ttlMs": 0, "cacheScope": "private"})
     """How long a client may keep the description."""
+    methods: Mapping[str, Method] = field(default_factory=dict[str, "Method"])
+    """What the service's extensions answer, by method; the same in every version."""
 
 
 class Service(Protocol):

@@ -127,6 +127,7 @@ class LegacyRendering:
         self._adapt: dict[str, Callable[[dict[str, Any]], None]] = {
             "tools/call": self._tool_result,
             "prompts/get": self._prompt_result,
+            "resources/read": self._resource_result,
         }
 
     def result(self, method: str, result: Result) -> list[bytes]:
@@ -165,6 +166,10 @@ class LegacyRendering:
         lowered["messages"] = [
             {**message, "content": self._block(message["content"])} for message in lowered["messages"]
         ]
+
+    def _resource_result(self, lowered: dict[str, Any]) -> None:
+        if not at_least(self._version, V2025_06_18):
+            lowered["contents"] = [_without(each, "_meta") for each in lowered["contents"]]
 
     def _block(self, block: Mapping[str, Any]) -> Mapping[str, Any]:
         """A content block, told in another kind where this version does not have its own."""

@@ -60,9 +60,16 @@ class _Readable(Item):
     timeout: float | None = None
     ttl_ms: int | None = None
     cache_scope: CacheScope | None = None
+    contents_meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         """The contents for what the function returned; raises `OutputMismatch`."""
+        contents = self._contents(value, uri)
+        if self.contents_meta:
+            return [{**each, "_meta": {**self.contents_meta, **each.get("_meta", {})}} for each in contents]
+        return contents
+
+    def _contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         if is_foreign(value, "ReadResourceResult"):
             return dumped(value)["contents"]
         if isinstance(value, list | tuple):
@@ -130,6 +137,7 @@ class ResourceOptions(Labels, total=False):
     timeout: float | None
     ttl_ms: int | None
     cache_scope: CacheScope | None
+    contents_meta: Mapping[str, Any]
 
 
 def resource_from(
@@ -218,6 +226,7 @@ def _described(function: Callable[..., Any], signature: Signature, options: Reso
         "timeout": positive("timeout", options.get("timeout")),
         "ttl_ms": _not_negative(options.get("ttl_ms")),
         "cache_scope": options.get("cache_scope"),
+        "contents_meta": dict(options.get("contents_meta", {})),
     }
 
 

@@ -5,13 +5,17 @@ handshake is in its session id. What it says later is passed on over the bus: th
 watches, the end of the session, the cancellation of a call, and its answers to questions of ours.
 
 A process that sees a session for the first time asks the others what they know of it, and so does one that may have
-missed something. Nothing waits for that: in the first moments, a process may know less than another.
+missed something. Nothing waits for that: in the first moments, a process may know less than another. Only the end of
+a session is waited for, a moment, until another process has said that it knows: who ends a session may try at once
+whether it has ended, and no answer may then say otherwise.
 
 A session id is as good as a password for whoever has it, so on the bus a session goes by the digest of its id.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
@@ -25,13 +29,15 @@ from mcp_server.transports.session_ids import SessionIds, digest_of
 
 _SESSIONS: Final = "sessions"
 _ANSWERS: Final = "answers"
+_PATIENCE: Final = 0.5
+"""Seconds that the end of a session may wait for another process; there may be none."""
 
 
 class SessionNews(Message):
     """What has happened to a session, or that somebody wants to know."""
 
     session: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
-    what: Literal["level", "subscribed", "unsubscribed", "cancelled", "ended", "wanted"]
+    what: Literal["level", "subscribed", "unsubscribed", "cancelled", "ended", "gone", "wanted"]
     value: str | int | None = None  # which a request's id can be
 
     @model_validator(mode="after")
@@ -84,6 +90,7 @@ class Elsewhere:
         self._asked = asked
         self._ended = ended
         self._cancelled = cancelled
+        self._ending: dict[str, asyncio.Event] = {}
         sessions.report_to(self._session_told)
         asked.pass_on = self._pass_on
         neighbours.listen(_SESSIONS, TypeAdapter(SessionNews), self._session_heard, sessions.doubt)
@@ -93,6 +100,15 @@ class Elsewhere:
         """Pass on the cancellation of a call that does not run here."""
         self._session_told(digest_of(session_id), "cancelled", request_id)
 
+    async def end_is_known(self, session_id: str) -> None:
+        """Wait until another process knows that this session has ended, or until there seems to be none."""
+        digest = digest_of(session_id)
+        known = self._ending.setdefault(digest, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await known.wait()
+        self._ending.pop(digest, None)
+
     def _session_told(self, digest: str, what: Any, value: str | int | None) -> None:
         self._neighbours.tell(_SESSIONS, SessionNews(session=digest, what=what, value=value))
 
@@ -101,6 +117,11 @@ class Elsewhere:
             session_id = self._sessions.end_by_digest(news.session)
             if session_id is not None:
                 self._ended(session_id)
+            self._session_told(news.session, "gone", None)
+            return
+        if news.what == "gone":
+            if (known := self._ending.get(news.session)) is not None:
+                known.set()
             return
         if news.what == "wanted":
             self._sessions.repeat(news.session)

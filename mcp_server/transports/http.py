@@ -285,6 +285,8 @@ class HttpFace:
         else:
             self._sessions.end(session)
             self._session_ended(session)
+            if self._elsewhere is not None:
+                await self._elsewhere.end_is_known(session)
             await send_empty(post.send, HTTP_OK)
 
     def _session_ended(self, session_id: str) -> None:

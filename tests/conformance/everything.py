@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -18,6 +19,7 @@ from pydantic import BaseModel, Field
 from mcp_server import (
     Audio,
     Context,
+    Csp,
     EmbeddedResource,
     Header,
     Image,
@@ -295,6 +297,23 @@ async def test_trigger_prompt_change(ctx: Context) -> str:
     """Tells listeners that the list of prompts has changed."""
     ctx.notify_prompts_changed()
     return "Told."
+
+
+# -- extensions ------------------------------------------------------------------------------------------------------
+
+server.add_skills(Path(__file__).with_name("skills"))
+
+
+@server.tool(ui="ui://everything/clock")
+async def show_time() -> str:
+    """Tells the time, and shows it where apps can be shown."""
+    return "It is noon."
+
+
+@server.app("ui://everything/clock", csp=Csp(connect=["https://time.example.com"]), permissions=["clipboard-write"])
+async def clock() -> str:
+    """Shows the time."""
+    return "<!doctype html><title>Clock</title><p>It is noon.</p>"
 
 
 # -- for tests of our own --------------------------------------------------------------------------------------------

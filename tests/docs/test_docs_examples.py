@@ -150,6 +150,19 @@ def test_values_are_proposed(reference: dict[str, str], argument: str) -> None:
     assert result["completion"]["values"] == ["moby-dick"]
 
 
+def test_the_app_that_is_shown_is_found_by_its_tool() -> None:
+    async def question(client: TestClient) -> tuple[str, str]:
+        (tool,) = await client.list_tools()
+        (page,) = await client.read_resource(tool["_meta"]["ui"]["resourceUri"])
+        return page["text"][:15], (await client.call_tool("time_in", city="Oslo")).text
+
+    assert asked(example("apps").server, question) == ("<!doctype html>", "It is noon in Oslo.")
+
+
+def test_the_extension_that_is_shown_answers() -> None:
+    example("extension").test_a_client_that_knows_tides_is_told()
+
+
 @pytest.mark.parametrize("name", ["test_two_numbers_are_added", "test_a_text_is_no_number"])
 def test_the_tests_that_are_shown_pass(name: str) -> None:
     getattr(example("testing"), name)()

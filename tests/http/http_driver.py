@@ -93,6 +93,12 @@ class Visit:
                 self._something.clear()
                 await self._something.wait()
 
+    async def something(self) -> None:
+        """Wait until more of the answer has come, or it has ended."""
+        if not self.task.done():
+            self._something.clear()
+            await self._something.wait()
+
     async def hears(self, count: int) -> list[dict[str, Any]]:
         """The first messages of an event stream, once there are so many."""
         await self.until(lambda: len(self.messages) >= count)

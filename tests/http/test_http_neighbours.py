@@ -17,6 +17,7 @@ from mcp_server import Context, Server
 from mcp_server.bus.memory import MemoryBus, Wire
 from mcp_server.engine.neighbours import Neighbours
 from mcp_server.protocol.versions import V2025_03_26, V2025_11_25
+from mcp_server.transports import elsewhere
 from mcp_server.transports.elsewhere import SessionNews
 from mcp_server.transports.session_ids import digest_of
 
@@ -305,6 +306,33 @@ def test_a_session_that_has_ended_has_ended_everywhere(run: Run) -> None:
     run(test)
 
 
+def test_the_end_of_a_session_is_answered_when_another_process_knows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elsewhere, "_PATIENCE", PATIENCE)
+
+    async def test(town: Town) -> None:
+        spy, bus = Spy(), MemoryBus(town.wire)
+        bus.listen("sessions", spy)
+        await bus.open()
+        old = await (await town.begin()).web.session(V2025_11_25)
+        leaving = asyncio.create_task(old.leave())
+        await until(lambda: any(b'"ended"' in message for message in spy.messages))
+        await settled()
+        assert not leaving.done()
+        bus.publish("sessions", SessionNews(session=digest_of(old.session), what="gone").model_dump_json().encode())
+        assert (await leaving).status == 200
+
+    run(test)
+
+
+def test_a_process_without_others_ends_its_sessions_all_the_same(run: Run) -> None:
+    async def test(town: Town) -> None:
+        old = await (await town.begin()).web.session(V2025_11_25)
+        assert (await old.leave()).status == 200
+        assert (await old.ask("ping")).status == 404
+
+    run(test)
+
+
 def test_a_call_can_be_cancelled_through_the_other_process(run: Run) -> None:
     async def test(town: Town) -> None:
         a, b = await town.begin(), await town.begin()
@@ -457,8 +485,9 @@ def test_news_of_sessions_that_nobody_knows_harm_nobody(run: Run) -> None:
         await bus.open()
         for what in ('"wanted"', '"level","value":"debug"', '"cancelled","value":1', '"ended"', '"wanted"'):
             bus.publish("sessions", f'{{"v":1,"session":"{DIGEST}","what":{what}}}'.encode())
-        await until(lambda: bool(spy.messages))
-        assert spy.messages == [f'{{"v":1,"session":"{DIGEST}","what":"ended"}}'.encode()]
+        await until(lambda: len(spy.messages) == 2)
+        told = [f'{{"v":1,"session":"{DIGEST}","what":"{what}"}}'.encode() for what in ("gone", "ended")]
+        assert spy.messages == told
         assert (await a.web.ask(rpc("ping", {}, 1))).status == 200
 
     run(test)

@@ -1,6 +1,7 @@
 """FastMCP's client, driven through what a client needs; prints what it saw as JSON.
 
-It runs in a Python of its own: `python fastmcp_client.py URL TOKEN`, or `python fastmcp_client.py - COMMAND ARG...`.
+It runs in a Python of its own: `python fastmcp_client.py auto|legacy URL TOKEN`, or with `- COMMAND ARG...` instead of
+the last two.
 """
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
@@ -17,7 +18,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 
 
-async def main(target: str, *rest: str) -> dict[str, Any]:
+async def main(mode: Any, target: str, *rest: str) -> dict[str, Any]:
     """Connect, and do one of each."""
     asked: list[str] = []
     progress: list[float] = []
@@ -37,10 +38,25 @@ async def main(target: str, *rest: str) -> dict[str, Any]:
         transport = StdioTransport(rest[0], list(rest[1:]), env=dict(os.environ))
     else:
         transport = StreamableHttpTransport(target, headers={"Authorization": f"Bearer {rest[0]}"})
-    async with Client(transport, elicitation_handler=elicited, sampling_handler=sampled) as client:
+    handlers = {"elicitation_handler": elicited, "sampling_handler": sampled, "roots": ["file:///workspace"]}
+    async with Client(transport, mode=mode, **handlers) as client:
 
         async def call(name: str, arguments: dict[str, Any] | None = None, **how: Any) -> Any:
             return await client.call_tool(name, arguments or {}, raise_on_error=False, **how)
+
+        async def cancelled() -> list[str]:
+            """Give up a call, once it has reached the server: how it ended here, and how it ended there."""
+            tag = f"fastmcp-{os.getpid()}"
+            for attempt in range(1, 20):
+                running = asyncio.ensure_future(call("slow", {"seconds": 60, "tag": tag}))
+                await asyncio.sleep(0.05 * attempt)
+                running.cancel()
+                await asyncio.wait([running])
+                for _ in range(20):
+                    log = json.loads((await call("cancel_log")).content[0].text)
+                    if ended := [each["ended"] for each in log if each["tag"] == tag]:
+                        return ["aborted" if running.cancelled() else "answered", *ended]
+            return ["never", "reached the server"]
 
         return {
             "tools": [tool.name for tool in await client.list_tools()],
@@ -51,10 +67,12 @@ async def main(target: str, *rest: str) -> dict[str, Any]:
             },
             "elicited": (await call("test_elicitation", {"message": "Who are you?"})).content[0].text,
             "sampled": (await call("test_sampling", {"prompt": "six by nine"})).content[0].text,
+            "roots": (await call("test_input_required_result_list_roots")).content[0].text,
             "asked": asked,
             "read": (await client.read_resource("test://static-text"))[0].text,
             "prompt": len((await client.get_prompt("test_simple_prompt")).messages),
             "wrong": (await call("add", {"a": "2", "b": 3})).is_error,
+            "cancelled": await cancelled(),
         }
 
 

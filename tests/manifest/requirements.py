@@ -13,6 +13,8 @@ from typing import Final, Literal, TypeAlias
 
 from mcp_server.protocol.versions import (
     ALL_VERSIONS,
+    MODERN_VERSIONS,
+    V2024_11_05,
     V2025_03_26,
     V2025_06_18,
     V2025_11_25,
@@ -20,11 +22,14 @@ from mcp_server.protocol.versions import (
 )
 
 Level: TypeAlias = Literal["MUST", "SHOULD", "MAY", "OURS"]
-Transport: TypeAlias = Literal["memory", "stdio"]
+Transport: TypeAlias = Literal["memory", "stdio", "http", "events", "http+sse"]
 Cell: TypeAlias = tuple[Transport, str]
 """A transport and a version: where a behaviour can be seen."""
 
-TRANSPORTS: Final[tuple[Transport, ...]] = ("memory", "stdio")
+PIPES: Final[tuple[Transport, ...]] = ("memory", "stdio")
+HTTP: Final[tuple[Transport, ...]] = ("http", "events", "http+sse")
+"""`POST /mcp`, `POST /mcp/sse`, and the two addresses of 2024-11-05."""
+TRANSPORTS: Final[tuple[Transport, ...]] = PIPES + HTTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,9 @@ class Requirement:
     since: str = ALL_VERSIONS[0]
     until: str = ALL_VERSIONS[-1]
     transports: tuple[Transport, ...] = TRANSPORTS
+    within: Literal["request", "connection"] = "request"
+    """Whether it is about more than one request of a connection, which requests of the newest version do not have over
+    HTTP."""
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -46,7 +54,20 @@ class Requirement:
     @property
     def cells(self) -> frozenset[Cell]:
         """Wherever this holds."""
-        return frozenset((transport, version) for transport in self.transports for version in self.versions)
+        return frozenset(
+            (transport, version)
+            for transport in self.transports
+            for version in self.versions
+            if _served(transport, version) and not (self.within == "connection" and _alone(transport, version))
+        )
+
+
+def _served(transport: Transport, version: str) -> bool:
+    return transport in PIPES or (transport == "http+sse") == (version == V2024_11_05)
+
+
+def _alone(transport: Transport, version: str) -> bool:
+    return transport in HTTP and version in MODERN_VERSIONS
 
 
 def cells_of(ids: Iterable[str]) -> list[Cell]:
@@ -113,10 +134,14 @@ _MESSAGES: Final = {
         text="An array of requests gets -32600.", spec=f"{V2025_06_18}/changelog#major-changes", since=V2025_06_18
     ),
     "M6": _always("A notification is never answered, known or not.", "basic/index#notifications"),
-    "M7": _always(
-        "An id that is in flight may not be used again, and the call that has it goes on.", "basic/index#requests"
+    "M7": Requirement(
+        text="An id that is in flight may not be used again, and the call that has it goes on.",
+        spec=f"{V2026_07_28}/basic/index#requests",
+        within="connection",
     ),
-    "M8": _ours("A response that nobody waits for is passed over."),
+    "M8": Requirement(
+        text="A response that nobody waits for is passed over.", spec="", level="OURS", within="connection"
+    ),
     "M9": _ours("A call that waits delays no other, whether it is asynchronous or holds a thread."),
 }
 
@@ -154,7 +179,11 @@ _STDIO: Final = {
         spec=f"{V2026_07_28}/basic/transports/stdio#sending-messages",
         transports=("stdio",),
     ),
-    "I1b": _always("A message is one line, in UTF-8.", "basic/transports/stdio#sending-messages"),
+    "I1b": Requirement(
+        text="A message is one line, in UTF-8.",
+        spec=f"{V2026_07_28}/basic/transports/stdio#sending-messages",
+        transports=PIPES,
+    ),
     "I2": _modern("The server sends no requests.", "basic/transports/index#messages"),
     "I3a": _always(
         "A call that is cancelled stops and is not answered.", "basic/patterns/cancellation#behavior-requirements"
@@ -170,9 +199,11 @@ _STDIO: Final = {
         level="SHOULD",
         transports=("stdio",),
     ),
-    "I6": _modern(
-        "A subscription that the server ends gets its result, and then the cancellation that a pipe needs.",
-        "basic/patterns/subscriptions#graceful-closure",
+    "I6": Requirement(
+        text="A subscription that the server ends gets its result, and then the cancellation that a pipe needs.",
+        spec=f"{V2026_07_28}/basic/patterns/subscriptions#graceful-closure",
+        since=V2026_07_28,
+        transports=PIPES,
     ),
 }
 

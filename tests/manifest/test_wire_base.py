@@ -32,10 +32,10 @@ EVERYTHING: list[tuple[str, dict[str, Any]]] = [
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("nothing/known", {}),
     ("tools/call", {"name": "nobody"}),
-    ("tools/call", {"arguments": {}}),
+    ("tools/call", {"name": "echo", "arguments": []}),
     ("tools/list", {"cursor": "???"}),
     ("resources/read", {"uri": "fixture://nothing"}),
-    ("resources/read", {"uri": 5}),
+    ("prompts/get", {"name": "greet", "arguments": {"name": 5}}),
     ("prompts/get", {"name": "nobody"}),
     ("completion/complete", {"ref": {"type": "ref/prompt", "name": "nobody"}, "argument": {"name": "a", "value": ""}}),
     ("subscriptions/listen", {"notifications": []}),
@@ -167,7 +167,7 @@ async def test_a_request_knows_nothing_of_the_one_before(connect: Connect) -> No
 
 
 @pytest.mark.requirement("B8a")
-@pytest.mark.parametrize("method", ["nothing/known", "", "Tools/List", "tools/list ", "notifications/cancelled"])
+@pytest.mark.parametrize("method", ["nothing/known", "", "Tools/List", "tools/lists", "notifications/cancelled"])
 @on_loop
 async def test_an_unknown_method_is_refused(connect: Connect, method: str) -> None:
     async with connect() as session:
@@ -208,7 +208,7 @@ async def test_a_method_from_the_future_is_refused(connect: Connect, method: str
 @on_loop
 async def test_what_is_not_advertised_is_not_there(connect: Connect, method: str) -> None:
     async with connect("bare") as session:
-        assert (await session.refusal(method)).code == -32601
+        assert (await session.refusal(method, {"name": "greet", "uri": "fixture://motd"})).code == -32601
 
 
 @pytest.mark.requirement("B9")

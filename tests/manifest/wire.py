@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 import oracle
 from fixture_server import SERVERS
 from nursery import Nursery
-from requirements import Transport
+from requirements import HTTP, Transport
 
 from mcp_server.engine.calls import Call
 from mcp_server.engine.connection import Connection
@@ -61,6 +61,11 @@ class WireSession(ABC):
         self._ids = itertools.count(1)
         self._something = asyncio.Event()
         self._broken: Exception | None = None
+
+    @property
+    def unnamed(self) -> int:
+        """The code of the error for a request that does not say what it is about."""
+        return -32602
 
     @property
     def modern(self) -> bool:
@@ -347,6 +352,10 @@ class Connect:
     def _open(self, server: str) -> AbstractAsyncContextManager[WireSession]:
         if self.transport == "memory":
             return InMemory.opened(self.version, server)
+        if self.transport in HTTP:
+            from wire_http import CLASSES  # it is made of what is here
+
+            return CLASSES[self.transport].opened(self.version, server)
         return Stdio.opened(self.version, self.nursery, server)
 
 

@@ -23,8 +23,12 @@ const answers = {
     asked.push("sampling");
     return { role: "assistant", model: "none", content: { type: "text", text: "forty-two" } };
   },
+  "roots/list": () => {
+    asked.push("roots");
+    return { roots: [{ uri: "file:///workspace", name: "workspace" }] };
+  },
 };
-const capabilities = { elicitation: {}, sampling: {} };
+const capabilities = { elicitation: {}, sampling: {}, roots: {} };
 
 async function first() {
   const { Client } = await load("@modelcontextprotocol/sdk/client/index.js");
@@ -32,6 +36,7 @@ async function first() {
   const client = new Client({ name: "typescript-1", version: "1.0.0" }, { capabilities });
   client.setRequestHandler(types.ElicitRequestSchema, answers["elicitation/create"]);
   client.setRequestHandler(types.CreateMessageRequestSchema, answers["sampling/createMessage"]);
+  client.setRequestHandler(types.ListRootsRequestSchema, answers["roots/list"]);
   const http = await load("@modelcontextprotocol/sdk/client/streamableHttp.js");
   const sse = await load("@modelcontextprotocol/sdk/client/sse.js");
   const stdio = await load("@modelcontextprotocol/sdk/client/stdio.js");
@@ -110,6 +115,7 @@ const seen = {
   progressed: await progressed(),
   elicited: await text("test_elicitation", { message: "Who are you?" }),
   sampled: await text("test_sampling", { prompt: "six by nine" }),
+  roots: await text("test_input_required_result_list_roots", {}),
   asked,
   read: (await client.readResource({ uri: "test://static-text" })).contents[0].text,
   prompt: (await client.getPrompt({ name: "test_simple_prompt" })).messages.length,
