@@ -18,6 +18,7 @@ from mcp_server.context import Context
 from mcp_server.engine.engine import DEFAULT_TIMEOUT, Engine, Observer
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.local import LocalService
 from mcp_server.registry import (
     Icon,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from mcp_server.engine.neighbours import Neighbours
     from mcp_server.guards.windows import Windows
     from mcp_server.settings import Settings
+    from mcp_server.stores import Store
     from mcp_server.testing import Answers, TestClient
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -269,11 +271,16 @@ class Server:
         seal: Seal | None = None,
         news: bool = True,
         neighbours: Neighbours | None = None,
+        tasks: TaskTerms | None = None,
     ) -> Engine:
-        """The engine that answers for this server, for transports of your own; `timeout` yields to the server's."""
+        """The engine that answers for this server, for transports of your own; `timeout` yields to the server's.
+
+        Without `tasks`, tasks are kept in memory, and end with this process.
+        """
         own = self._timeout
         if windows is not None:
             self._service.limits.count_in(windows)
+        self._service.keep_tasks(tasks or TaskTerms(), observer, neighbours)
         return Engine(
             self._service,
             timeout=timeout if isinstance(own, EllipsisType) else own,
@@ -306,6 +313,10 @@ class Server:
         self._ready_checks.append(function)
         return function
 
+    def drain(self) -> None:
+        """Take no more tasks, as the server is about to stop; what runs may go on for as long as its terms say."""
+        self._service.drain()
+
     async def failed_checks(self) -> list[str]:
         """The names of the checks that fail."""
         outcomes = await asyncio.gather(*[check() for check in self._ready_checks], return_exceptions=True)
@@ -319,7 +330,7 @@ class Server:
         """Serve the client that started this process, over standard input and output, until it is gone."""
         from mcp_server.transports import stdio  # noqa: PLC0415 - a server behind HTTP never needs it
 
-        stdio.run(self.engine())
+        stdio.run(self.engine(tasks=TaskTerms(open_store=_store_of_the_environment)))
 
     def test_client(self, version: str | None = None, *, answers: Answers | None = None) -> TestClient:
         """A client in the same process, for tests: `async with server.test_client() as client`.
@@ -329,6 +340,17 @@ class Server:
         from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
 
         return TestClient(self.engine(), version, answers=answers)
+
+
+def _store_of_the_environment() -> Store:
+    """The store that the environment names, for a server that is a child of its client."""
+    from mcp_server.settings import SettingsError, load_settings  # noqa: PLC0415 - only servers with tasks need them
+    from mcp_server.stores import StoreUnavailable, open_store  # noqa: PLC0415
+
+    try:
+        return open_store(load_settings(listening=False).store)
+    except (SettingsError, ValueError) as error:
+        raise StoreUnavailable(str(error)) from None
 
 
 class _KnownNames:
