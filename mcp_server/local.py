@@ -32,7 +32,7 @@ from mcp_server.protocol.errors import (
     unknown_tool,
 )
 from mcp_server.protocol.results import Prepared, Result, tool_error
-from mcp_server.protocol.tasks import TASKS, never_as_task, only_as_task, wish_of
+from mcp_server.protocol.tasks import TASKS, Wish, never_as_task, only_as_task, wish_of
 from mcp_server.registry import (
     BadCursor,
     Completer,
@@ -133,7 +133,7 @@ class LocalService:
                 capabilities["prompts"] = {"listChanged": True}
             if any(item.completers for item in (*self._registry.prompts.values(), *self._registry.templates.values())):
                 capabilities["completions"] = {}
-            extensions = {**self._extensions, **({TASKS: {}} if self._offers_tasks() else {})}
+            extensions: dict[str, Any] = {**self._extensions, **({TASKS: {}} if self._offers_tasks() else {})}
             if extensions:
                 capabilities["extensions"] = extensions
             self._description = Description(self._server_info, capabilities, self._instructions, self._cache)
@@ -222,20 +222,16 @@ class LocalService:
         tool = self._registry.tools.get(name)
         if tool is None:
             raise unknown_tool(name)
-        if tool.rate_limit is not None and call.task is None:
-            refusal = await self.limits.refusal(tool, None if call.principal is None else call.principal.name)
-            if refusal is not None:
-                return refusal
+        if tool.rate_limit is not None or tool.task is not None or "task" in call.request.params:
+            instead = await self._instead(tool, arguments, call)
+            if instead is not None:
+                return instead
         if tool.timeout is not None:
             call.timeout = tool.timeout
         try:
             values = tool.arguments(arguments)
         except InvalidArguments as error:
             return tool_error(str(error), Reason.INVALID_ARGUMENTS)
-        if (tool.task is not None or "task" in call.request.params) and call.task is None:
-            begun = await self._begun(tool, arguments, call)
-            if begun is not None:
-                return begun
         try:
             if tool.concurrency is None:
                 return await self._invoke(tool, tool.hidden, values, call, tool.result)
@@ -254,8 +250,15 @@ class LocalService:
             logger.exception("Tool %s failed [%s]", name, reference)
             return tool_error(f"Tool execution failed [{reference}]", Reason.TOOL_FAILED)
 
+    async def _instead(self, tool: Tool, arguments: dict[str, Any], call: Call) -> Result | None:
+        """What a call is answered with instead of the tool's result: a refusal, or a task; None if with neither."""
+        if call.task is not None:
+            return None
+        refusal = await self.limits.refusal(tool, None if call.principal is None else call.principal.name)
+        return await self._begun(tool, arguments, call) if refusal is None else refusal
+
     async def _begun(self, tool: Tool, arguments: dict[str, Any], call: Call) -> Result | None:
-        """The task that a call is answered with; None if its own result is awaited."""
+        """The task that a call is answered with; None if its own result is awaited, or its arguments are none."""
         wish = wish_of(call.request)
         if tool.task is None:
             if wish is not None and not call.request.peer.modern and self._offers_tasks():
@@ -270,6 +273,14 @@ class LocalService:
             if tool.task == "required":
                 raise only_as_task(call.request)
             return None
+        with contextlib.suppress(InvalidArguments):
+            tool.arguments(arguments)
+            return await self._begin(tasks, tool, arguments, wish, call)
+        return None
+
+    async def _begin(
+        self, tasks: Tasks, tool: Tool, arguments: dict[str, Any], wish: Wish, call: Call
+    ) -> Result | None:
         begin = functools.partial(
             tasks.begin, call, tool.name, wish, functools.partial(self.call_tool, tool.name, arguments)
         )

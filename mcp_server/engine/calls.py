@@ -93,9 +93,9 @@ class Background(Protocol):
 class Call:
     """One request being answered: who asks, how long it may take, and the way back while it lasts."""
 
-    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "ending", "expired",
-                 "begin_task", "late", "late_answer", "line", "may_ask", "principal", "questions", "reference", "request", "session",
-                 "settled", "started", "task", "timeout")  # fmt: skip
+    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "begin_task",
+                 "ending", "expired", "late", "late_answer", "line", "may_ask", "principal", "questions", "reference",
+                 "request", "session", "settled", "started", "task", "timeout")  # fmt: skip
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from mcp_server.engine.asking import Unanswered
 from mcp_server.engine.parameters import object_, text
@@ -47,13 +47,22 @@ class TaskMethods:
     def __init__(self, source: TaskSource, hub: Hub) -> None:
         self._source = source
         self._hub = hub
+        self._methods: dict[tuple[bool, str], Callable[[Call], Coroutine[Any, Any, Result]]] = {
+            (True, "tasks/get"): self._get,
+            (True, "tasks/update"): self._update,
+            (True, "tasks/cancel"): self._cancel,
+            (False, "tasks/get"): self._get,
+            (False, "tasks/cancel"): self._cancel_and_tell,
+            (False, "tasks/list"): self._list,
+            (False, "tasks/result"): self._result,
+        }
 
     async def answer(self, call: Call) -> Result:
         """The answer to a request about tasks."""
         request = call.request
         if request.peer.modern and not declares_tasks(request.peer.capabilities):
             raise tasks_not_declared()
-        return await _METHODS[request.peer.modern, request.method](self, call)
+        return await self._methods[request.peer.modern, request.method](call)
 
     # -- in both eras --------------------------------------------------------------------------------------------
 
@@ -126,7 +135,7 @@ class TaskMethods:
             ProtocolError: They are asked for in the wrong way, or by a client that does not declare the extension.
         """
         wanted = object_(call.request.params, "notifications").get("taskIds")
-        if not is_list(wanted) or not all(isinstance(each, str) for each in wanted):
+        if not _are_ids(wanted):
             raise invalid_params("notifications.taskIds must be a list of task ids")
         if not declares_tasks(call.request.peer.capabilities):
             raise tasks_not_declared()
@@ -145,14 +154,14 @@ class TaskMethods:
         and then.
         """
         told: dict[str, Result] = {}
-        due = set(task_ids)
+        due = task_ids
         while True:
             for task_id in due:
                 state = await self._state(task_id, call)
                 if state is not None and state != told.get(task_id):
                     told[task_id] = state
                     await call.notify(TOLD, {**state, **mark})
-            open_ids = {task_id for task_id in task_ids if told.get(task_id, _GONE)["status"] not in ENDED}
+            open_ids = frozenset(each for each in task_ids if told.get(each, _GONE)["status"] not in ENDED)
             try:
                 async with asyncio.timeout(LOOK_EVERY if open_ids else None):
                     news = await feed.next()
@@ -161,7 +170,7 @@ class TaskMethods:
                 continue
             if news is None:
                 return
-            due = set() if news.task is None else {news.task}
+            due = frozenset[str]() if news.task is None else frozenset({news.task})
             if news.task is None:
                 await call.notify(news.method, {**news.params, **mark})
 
@@ -191,20 +200,13 @@ async def _next(feed: Feed) -> None:
         return
 
 
+def _are_ids(value: object) -> TypeGuard[list[str]]:
+    return is_list(value) and all(isinstance(each, str) for each in value)
+
+
 def _id(call: Call) -> str:
     return text(call.request.params, "taskId")
 
 
 _GONE: Final[Mapping[str, Any]] = {"status": "cancelled"}
 """How a task counts that is not there any more: nothing will happen to it."""
-
-_METHODS: Final[Mapping[tuple[bool, str], Callable[[TaskMethods, Call], Coroutine[Any, Any, Result]]]] = {
-    (True, "tasks/get"): TaskMethods._get,
-    (True, "tasks/update"): TaskMethods._update,
-    (True, "tasks/cancel"): TaskMethods._cancel,
-    (False, "tasks/get"): TaskMethods._get,
-    (False, "tasks/cancel"): TaskMethods._cancel_and_tell,
-    (False, "tasks/list"): TaskMethods._list,
-    (False, "tasks/result"): TaskMethods._result,
-}
-"""What answers which method; the first says whether it is asked in the modern era."""

@@ -131,7 +131,7 @@ class TaskRun:
     def outlasts(self, call: Call) -> None:
         """Nobody waits for it either."""
 
-    async def question(self, call: Call, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def question(self, call: Call, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
         """A question under a key of its own."""
         return await self.ask("question", {"method": method, "params": params})
 

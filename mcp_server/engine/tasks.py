@@ -5,7 +5,7 @@ of them answers for it, cancels it and takes the answers to its questions; the o
 bus, and finds out by itself soon after where there is none.
 
 A process gives signs of life while it runs tasks. Once it has given none for the length of its lease, each of its tasks
-is ended by whoever notices, with an error that says so: nothing is run a second time, as nobody can know how far it got.
+is ended by whoever notices, with an error that says so. Nothing is run a second time: nobody can know how far it got.
 """
 
 from __future__ import annotations
@@ -382,7 +382,7 @@ class Tasks:
     def _outcome(self, answer: Answer) -> dict[str, Any]:
         """How a task ends that has this answer. A result that says so is an end like any other."""
         if isinstance(answer, Failure):
-            error = {"code": int(answer.code), "message": answer.message}
+            error: dict[str, Any] = {"code": int(answer.code), "message": answer.message}
             if answer.data is not None:
                 error["data"] = answer.data
             return {"status": "failed", "error": error, "message": answer.message}

@@ -22,7 +22,6 @@ from mcp_server.registry.outputs import UNDECLARED, Output, output_given, output
 from mcp_server.registry.schema_walk import JsonSchema
 from mcp_server.registry.signatures import Hidden, function_name, read
 
-
 TaskSupport: TypeAlias = Literal["optional", "required"]
 TaskBegins: TypeAlias = Literal["at_once", "when_told"]
 
