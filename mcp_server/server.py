@@ -332,14 +332,17 @@ class Server:
 
         stdio.run(self.engine(tasks=TaskTerms(open_store=_store_of_the_environment)))
 
-    def test_client(self, version: str | None = None, *, answers: Answers | None = None) -> TestClient:
+    def test_client(
+        self, version: str | None = None, *, answers: Answers | None = None, tasks: bool = False
+    ) -> TestClient:
         """A client in the same process, for tests: `async with server.test_client() as client`.
 
-        `answers` plays the user: from what is asked, and its parameters, to the answer.
+        `answers` plays the user: from what is asked, and its parameters, to the answer. With `tasks`, the client of
+        2026-07-28 takes tasks for an answer, and `call_tool` waits for their end.
         """
         from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
 
-        return TestClient(self.engine(), version, answers=answers)
+        return TestClient(self.engine(), version, answers=answers, tasks=tasks)
 
 
 def _store_of_the_environment() -> Store:

@@ -117,7 +117,8 @@ class TaskMethods:
     async def _put(self, task: Mapping[str, Any], call: Call) -> None:
         """Put the open questions of a task to the client that waits for its result."""
         task_id: str = task["taskId"]
-        for key, question in task["inputRequests"].items():
+        questions: Mapping[str, Mapping[str, Any]] = task["inputRequests"]
+        for key, question in questions.items():
             try:
                 response = await call.line.question(
                     call, question["method"], related(task_id, question.get("params", {}))
@@ -154,19 +155,20 @@ class TaskMethods:
         and then.
         """
         told: dict[str, Result] = {}
-        due = task_ids
+        left, due = task_ids, task_ids
         while True:
-            for task_id in due:
+            for task_id in due & left:
                 state = await self._state(task_id, call)
                 if state is not None and state != told.get(task_id):
                     told[task_id] = state
                     await call.notify(TOLD, {**state, **mark})
-            open_ids = frozenset(each for each in task_ids if told.get(each, _GONE)["status"] not in ENDED)
+                if state is None or state["status"] in ENDED:
+                    left -= {task_id}
             try:
-                async with asyncio.timeout(LOOK_EVERY if open_ids else None):
+                async with asyncio.timeout(LOOK_EVERY if left else None):
                     news = await feed.next()
             except TimeoutError:
-                due = open_ids
+                due = left
                 continue
             if news is None:
                 return
@@ -175,6 +177,7 @@ class TaskMethods:
                 await call.notify(news.method, {**news.params, **mark})
 
     async def _state(self, task_id: str, call: Call) -> Result | None:
+        """How a task is; None if there is none, or none that can be told of."""
         try:
             return await self._source.get(task_id, call)
         except ProtocolError:
@@ -206,7 +209,3 @@ def _are_ids(value: object) -> TypeGuard[list[str]]:
 
 def _id(call: Call) -> str:
     return text(call.request.params, "taskId")
-
-
-_GONE: Final[Mapping[str, Any]] = {"status": "cancelled"}
-"""How a task counts that is not there any more: nothing will happen to it."""

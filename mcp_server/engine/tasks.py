@@ -16,7 +16,7 @@ import functools
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -111,6 +111,7 @@ class Tasks:
         self._beginning: set[str] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
+        self._admitting = asyncio.Lock()
         self._opened: tuple[Store, TaskRecords, Sweeper] | None = None
         self._tending: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -196,25 +197,30 @@ class Tasks:
             records: Answers that the call has got before it became a task.
 
         Raises:
-            StoreUnavailable: It could not be written down, and so has not begun.
+            ProtocolError: It could not be written down, and so has not begun.
         """
-        kept = await self._kept()
-        refusal = await self._refusal(kept, call)
-        if refusal is not None:
-            return refusal
+        with _reaching_the_store():
+            kept = await self._kept()
+            async with self._admitting:  # or many at once would all be counted before the first is written down
+                refusal = await self._refusal(kept, call)
+                if refusal is not None:
+                    return refusal
+                task = await self._created(kept, call, tool, wish)
+        self._start(task, call, work, records)
+        return {"resultType": "task", **task.told()}
+
+    async def _created(self, kept: TaskRecords, call: Call, tool: str, wish: Wish) -> Task:
         now = kept.now()
         ttl = self._terms.ttl if wish.ttl_ms is None else min(self._terms.ttl, wish.ttl_ms / 1000)
-        task = Task(
-            id=new_id(), owner=owner_of(call), tool=tool, runner=self._me, created=now, updated=now, ttl=ttl
-        )  # fmt: skip
+        owner = owner_of(call)
+        task = Task(id=new_id(), owner=owner, tool=tool, runner=self._me, created=now, updated=now, ttl=ttl)
         self._beginning.add(task.id)
         try:
             await self._give_sign_of_life(kept)
             await self._create(kept, task)
-            self._start(task, call, work, records)
         finally:
             self._beginning.discard(task.id)
-        return {"resultType": "task", **task.told()}
+        return task
 
     async def begin_instead(self, call: Call, begin: Callable[..., Coroutine[Any, Any, Result]]) -> None:
         """Answer a call with a task in the middle of its work, which the task does anew; so this never returns."""
@@ -266,43 +272,35 @@ class Tasks:
 
     async def get(self, task_id: str, call: Call) -> Result:
         """The task as it is now, in full."""
-        return (await self._found(task_id, call)).told_in_full()
+        with _reaching_the_store():
+            return (await self._found(task_id, call)).told_in_full()
 
     async def update(self, task_id: str, responses: object, call: Call) -> None:
         """Take answers to questions of a task; those to no question that is open are ignored."""
         given = responses_of(responses)
-        await self._found(task_id, call)
-
-        def answered(task: Task) -> Task | None:
-            fitting = {key: value for key, value in given.items() if key in task.requests}
-            if not fitting:
-                return None
-            left = {key: question for key, question in task.requests.items() if key not in fitting}
-            return replace(
-                task,
-                requests=left,
-                answers={**task.answers, **fitting},
-                status="input_required" if left else "working",
-                updated=kept.now(),
-            )
-
-        kept = await self._kept()
-        await self._changed(kept, await kept.change(task_id, answered))
+        with _reaching_the_store():
+            await self._found(task_id, call)
+            kept = await self._kept()
+            answered = functools.partial(_answered, given=given, now=kept.now)
+            await self._changed(kept, await kept.change(task_id, answered))
 
     async def cancel(self, task_id: str, call: Call) -> None:
         """End a task that has not ended; its work is stopped as soon as its process hears of it."""
-        await self._found(task_id, call)
-        kept = await self._kept()
-        ended = functools.partial(_ended, status="cancelled", message="Cancelled as its client has asked", now=kept.now)
-        await self._changed(kept, await kept.change(task_id, ended))
+        with _reaching_the_store():
+            await self._found(task_id, call)
+            kept = await self._kept()
+            message = "Cancelled as its client has asked"
+            ended = functools.partial(_ended, status="cancelled", message=message, now=kept.now)
+            await self._changed(kept, await kept.change(task_id, ended))
 
     async def list(self, cursor: str | None, call: Call) -> Result:
         """A page of the caller's tasks."""
-        kept = await self._kept()
-        try:
-            found = await kept.of(owner_of(call), cursor or "", _PAGE)
-        except ValueError:
-            raise bad_cursor() from None
+        with _reaching_the_store():
+            kept = await self._kept()
+            try:
+                found = await kept.of(owner_of(call), cursor or "", _PAGE)
+            except ValueError:
+                raise bad_cursor() from None
         page: dict[str, Any] = {"tasks": [task.told_in_full() for task in found]}
         if len(found) == _PAGE:
             page["nextCursor"] = found[-1].id
@@ -521,6 +519,27 @@ class Tasks:
 def owner_of(call: Call) -> str:
     """Whose a call's tasks are; those of all callers who did not have to say who they are, are nobody's."""
     return "" if call.principal is None else call.principal.name
+
+
+@contextlib.contextmanager
+def _reaching_the_store() -> Generator[None]:
+    """Tell a caller that the store is away, in words that say nothing of where it is."""
+    try:
+        yield
+    except StoreUnavailable as problem:
+        logger.warning("A request about tasks cannot be answered: %s", problem)
+        text = "Tasks cannot be reached for now: try again in a moment"
+        raise ProtocolError(Code.INTERNAL_ERROR, text, {"reason": Reason.NO_STORE}) from problem
+
+
+def _answered(task: Task, *, given: Mapping[str, Any], now: Callable[[], float]) -> Task | None:
+    """A task some of whose questions have been answered; None if none of these is open."""
+    fitting = {key: value for key, value in given.items() if key in task.requests}
+    if not fitting:
+        return None
+    left = {key: question for key, question in task.requests.items() if key not in fitting}
+    status = "input_required" if left else "working"
+    return replace(task, requests=left, answers={**task.answers, **fitting}, status=status, updated=now())
 
 
 def _ended(

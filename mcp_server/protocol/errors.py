@@ -37,6 +37,7 @@ class Reason:
     RATE_LIMITED: Final = "rate_limited"
     TOO_MANY_TASKS: Final = "too_many_tasks"
     NO_TASKS_HERE: Final = "no_tasks_here"
+    NO_STORE: Final = "no_store"
     TOO_LARGE: Final = "too_large"
 
     UNKNOWN_TOOL: Final = "unknown_tool"
