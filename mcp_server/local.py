@@ -32,7 +32,7 @@ from mcp_server.protocol.errors import (
     unknown_tool,
 )
 from mcp_server.protocol.results import Prepared, Result, tool_error
-from mcp_server.protocol.tasks import TASKS, Wish, never_as_task, only_as_task, wish_of
+from mcp_server.protocol.tasks import TASKS, Wish, never_as_task, wish_of, without_task
 from mcp_server.registry import (
     BadCursor,
     Completer,
@@ -270,9 +270,7 @@ class LocalService:
                 return tool_error("This tool runs as a task, and this host does not keep tasks", Reason.NO_TASKS_HERE)
             return None
         if wish is None:
-            if tool.task == "required":
-                raise only_as_task(call.request)
-            return None
+            return without_task(call.request) if tool.task == "required" else None
         with contextlib.suppress(InvalidArguments):
             tool.arguments(arguments)
             return await self._begin(tasks, tool, arguments, wish, call)

@@ -115,6 +115,7 @@ class Tasks:
         self._opened: tuple[Store, TaskRecords, Sweeper] | None = None
         self._tending: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._leaving = False
         self._alive_at = self._scanned_at = float("-inf")
         self._until: float | None = None
         self._deaf = self._listen()
@@ -147,6 +148,8 @@ class Tasks:
         for run in list(self._runs.values()):
             run.stop(_STOPPED)
         await self._all_over(_LAST_WORDS)
+        self._leaving = True
+        self._wake.set()
         others = {run.work for run in self._runs.values() if run.work is not None} | self._aside
         if self._tending is not None:
             others.add(self._tending)
@@ -453,7 +456,7 @@ class Tasks:
     async def _tend(self, kept: TaskRecords) -> None:
         """Give signs of life, hear of nudges, and look for tasks that are lost."""
         away = False
-        while True:
+        while not self._leaving:  # a library may swallow a cancellation
             try:
                 await self._look_around(kept)
                 away = False
@@ -465,7 +468,7 @@ class Tasks:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await (self._wake.wait() if not self._runs else asyncio.sleep(pause))
+                    await self._wake.wait()
 
     async def _look_around(self, kept: TaskRecords) -> None:
         if self._runs:

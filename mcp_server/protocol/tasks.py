@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mcp_server.protocol.errors import Code, ProtocolError, Reason, invalid_params, missing_capability
 from mcp_server.protocol.messages import Request, is_object
-from mcp_server.protocol.results import Result
+from mcp_server.protocol.results import Result, tool_error
 from mcp_server.protocol.versions import V2025_11_25
 
 TASKS: Final = "io.modelcontextprotocol/tasks"
@@ -77,11 +77,19 @@ def tasks_not_declared() -> ProtocolError:
     return missing_capability({"extensions": {TASKS: {}}})
 
 
-def only_as_task(request: Request) -> ProtocolError:
-    """The tool has only a task for an answer, and the caller does not take one."""
+def without_task(request: Request) -> Result:
+    """What a caller gets who takes no task from a tool that has nothing else.
+
+    Raises:
+        ProtocolError: The caller's version has tasks, so that it could have taken one.
+    """
+    if request.peer.modern:
+        raise tasks_not_declared()
     if request.peer.version == V2025_11_25:
-        return ProtocolError(Code.METHOD_NOT_FOUND, "This tool must be called as a task")
-    return tasks_not_declared()
+        raise ProtocolError(Code.METHOD_NOT_FOUND, "This tool must be called as a task")
+    return tool_error(
+        "This tool runs as a task, which this version of MCP does not have: use a newer client", Reason.NO_TASKS_HERE
+    )
 
 
 def never_as_task() -> ProtocolError:

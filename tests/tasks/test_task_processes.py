@@ -1,0 +1,305 @@
+"""Several processes with one store: any of them answers for a task, one runs it, and a loss is noticed and said.
+
+Here a process is a server of its own in one event loop. Two that share a bus are in `test_tasks_http`; those that are
+killed are real, in `test_task_kills`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from store_backends import Backend
+from task_shop import Shop, begin, happens, look, play, reply, said, until, word
+
+from mcp_server.stores import StoreUnavailable
+from mcp_server.stores.memory import MemoryStore
+from mcp_server.testing import ErrorResponse
+
+
+def terms(store: Backend, **more: Any) -> dict[str, Any]:
+    """Terms on which one process hears of the others soon."""
+    return {"open_store": store.new, "poll": 0.02, **more}
+
+
+def test_any_process_answers_for_a_task(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there = Shop(), Shop()
+        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+            task_id = await begin(near, "wait", tag="1")
+            assert (await look(far, task_id))["status"] == "working"
+            here.open.set()
+            assert said(await until(far, task_id, "completed")) == "done 1"
+            assert (here.done, there.done) == (["1"], [])
+
+    play(story)
+
+
+def test_a_cancellation_reaches_the_process_that_runs_the_task(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there = Shop(), Shop()
+        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+            task_id = await begin(near, "wait", tag="1")
+            await happens(lambda: here.begun)
+            await far.request("tasks/cancel", {"taskId": task_id})
+            assert (await look(near, task_id))["status"] == "cancelled"
+            await happens(lambda: here.stopped == ["1"])
+
+    play(story)
+
+
+def test_answers_reach_the_process_that_runs_the_task(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there = Shop(), Shop()
+        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+            task_id = await begin(near, "ask_both")
+            await until(far, task_id, "input_required")
+            await asyncio.gather(reply(far, task_id, one=word("1")), reply(near, task_id, two=word("2")))
+            assert said(await until(far, task_id, "completed")) == "{'word': '1'} {'word': '2'}"
+
+    play(story)
+
+
+def test_a_caller_s_tasks_are_counted_in_all_processes(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there, few = Shop(), Shop(), {"most_per_caller": 2}
+        async with (
+            here.client(who="ada", **terms(shared_store, **few)) as near,
+            there.client(who="ada", **terms(shared_store, **few)) as far,
+        ):
+            await begin(near, "wait")
+            await begin(far, "wait")
+            refused = await far.request("tools/call", {"name": "wait", "arguments": {}})
+            assert refused["isError"]
+
+    play(story)
+
+
+def _dies(shop: Shop) -> None:
+    """Let a process do nothing any more, as one that was killed."""
+    tasks: Any = shop.server._service._tasks
+    tasks._leaving = True
+    tasks._tending.cancel()
+    for run in tasks._runs.values():
+        run.work.cancel()
+        run.concluded = True
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asked", "noticed"])
+def test_a_task_whose_process_is_gone_has_failed_for_a_reason(shared_store: Backend, asks: bool) -> None:
+    async def story() -> None:
+        here, there = Shop(), Shop()
+        lease = {"lease": 1.0}
+        near = here.client(**terms(shared_store, **lease))
+        async with near, there.client(**terms(shared_store, **lease)) as far:
+            task_id = await begin(near, "wait")
+            _dies(here)
+            await near._engine._service._tasks._opened[1].take_leave(near._engine._service._tasks._me)  # type: ignore[attr-defined]
+            if asks:
+                task = await look(far, task_id)
+            else:
+                kept = there.server._service._tasks._opened[1]  # type: ignore[union-attr,index]
+                while (found := await kept.find(task_id)) is None or not found.ended:
+                    await asyncio.sleep(0.02)
+                task = await look(far, task_id)
+            assert task["status"] == "failed"
+            assert task["error"]["data"] == {"reason": "task_lost"}
+            assert "not run again" in task["error"]["message"]
+            near._engine._service._tasks._runs.clear()  # type: ignore[attr-defined]
+        assert here.done == there.done == []
+
+    play(story)
+
+
+def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there = Shop(), Shop()
+        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+            task_id = await begin(near, "wait", tag="1")
+            await happens(lambda: here.begun)
+            tasks: Any = here.server._service._tasks
+            await tasks._opened[1].take_leave(tasks._me)
+            assert (await look(far, task_id))["status"] == "failed"
+            await happens(lambda: here.stopped == ["1"])
+            assert (await look(near, task_id))["status"] == "failed"
+
+    play(story)
+
+
+def test_a_mark_without_a_task_is_removed(shared_store: Backend, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        from mcp_server.engine.task_records import Task, TaskRecords, new_id
+
+        store = shared_store.new()
+        await store.open()
+        records = TaskRecords(store, "shop")
+        now = records.now()
+        tasks = [
+            Task(id=new_id(), owner="", tool="t", runner="gone", created=now, updated=now, ttl=60.0) for _ in range(3)
+        ]
+        for task in tasks:
+            await records.create(task)
+        await store.delete(records._tasks, tasks[0].id)
+        with caplog.at_level(logging.WARNING, "mcp_server.tasks"):
+            async with Shop().client(**terms(shared_store)) as client:
+                while [each async for each in records.marks()]:
+                    await asyncio.sleep(0.01)
+                assert (await look(client, tasks[1].id))["status"] == "failed"
+        assert "2 tasks were lost" in caplog.text
+        await store.close()
+
+    play(story)
+
+
+# -- a store that is away ----------------------------------------------------------------------------------------------
+
+
+class Unsteady(MemoryStore):
+    """A store that is away when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.failed = 0
+
+    def _check_open(self) -> None:
+        super()._check_open()
+        if self.away:
+            self.failed += 1
+            raise StoreUnavailable("the cellar is locked")
+
+
+def test_a_store_that_is_away_fails_requests_about_tasks_and_nothing_else() -> None:
+    async def story() -> None:
+        shop, store = Shop(), Unsteady()
+        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+            task_id = await begin(client, "wait")
+            store.away = True
+            for method, params in (
+                ("tasks/get", {"taskId": task_id}),
+                ("tasks/update", {"taskId": task_id, "inputResponses": {}}),
+                ("tasks/cancel", {"taskId": task_id}),
+                ("tools/call", {"name": "wait", "arguments": {}}),
+            ):
+                with pytest.raises(ErrorResponse, match="try again") as refused:
+                    await client.request(method, params)
+                assert (refused.value.code, refused.value.data) == (-32603, {"reason": "no_store"})
+                assert "cellar" not in str(refused.value)
+            assert (await client.call_tool("plain")).text == "plain"
+            store.away = False
+            shop.open.set()
+            await until(client, task_id, "completed")
+
+    play(story)
+
+
+def test_what_a_task_comes_to_is_written_down_when_the_store_is_back() -> None:
+    async def story() -> None:
+        shop, store = Shop(), Unsteady()
+        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+            task_id, asking = await begin(client, "wait"), await begin(client, "ask")
+            await until(client, asking, "input_required")
+            await happens(lambda: shop.begun)
+            store.away = True
+            shop.open.set()
+            await happens(lambda: shop.done and store.failed > 3)
+            store.away = False
+            await until(client, task_id, "completed")
+
+    play(story)
+
+
+def test_a_question_is_written_down_when_the_store_is_back() -> None:
+    async def story() -> None:
+        shop, store = Shop(), Unsteady()
+        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+            task_id = await begin(client, "ask")
+            store.away = True
+            await happens(lambda: store.failed)
+            store.away = False
+            await until(client, task_id, "input_required")
+
+    play(story)
+
+
+def test_a_store_that_stays_away_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_server.engine.tasks._LAST_WORDS", 0.1)
+
+    async def story() -> None:
+        shop, store = Shop(), Unsteady()
+        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+            await begin(client, "wait", tag="w")
+            await happens(lambda: shop.begun)
+            store.away = True
+        assert shop.stopped == ["w"]
+
+    play(story)
+
+
+def test_a_store_that_cannot_be_opened_is_opened_later() -> None:
+    class Closed(MemoryStore):
+        async def open(self) -> None:
+            if locked:
+                raise StoreUnavailable("not yet")
+            await super().open()
+
+    locked = [True]
+
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client(open_store=Closed) as client:
+            assert (await client.call_tool("plain")).text == "plain"
+            with pytest.raises(ErrorResponse, match="try again"):
+                await begin(client, "must")
+            locked.clear()
+            await until(client, await begin(client, "must"), "completed")
+
+    play(story)
+
+
+def test_a_task_whose_caller_hangs_up_before_it_is_written_down_never_was() -> None:
+    class Slow(MemoryStore):
+        async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
+            if kind.startswith("task/"):
+                reached.set()
+                await go_on.wait()
+            await super().put(kind, key, value, lifetime=lifetime, owner=owner)
+
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def story() -> None:
+        shop, store = Shop(), Slow()
+        async with shop.client(open_store=lambda: store) as client:
+            asked = asyncio.ensure_future(client.request_once("tools/call", {"name": "wait", "arguments": {}}))
+            await reached.wait()
+            asked.cancel()
+            await asyncio.wait([asked])
+            go_on.set()
+            tasks: Any = shop.server._service._tasks
+            await happens(lambda: not tasks._aside)
+            assert [each async for each in tasks._opened[1].marks()] == []
+            assert shop.begun == []
+
+    play(story)
+
+
+def test_a_task_that_cannot_be_written_down_does_not_begin() -> None:
+    class Full(MemoryStore):
+        async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
+            if kind.startswith("task/"):
+                raise StoreUnavailable("full")
+            await super().put(kind, key, value, lifetime=lifetime, owner=owner)
+
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client(open_store=Full) as client:
+            with pytest.raises(ErrorResponse, match="try again"):
+                await begin(client, "wait")
+            tasks: Any = shop.server._service._tasks
+            await happens(lambda: not tasks._aside)
+            assert [each async for each in tasks._opened[1].marks()] == []
+            assert shop.begun == []
+
+    play(story)
