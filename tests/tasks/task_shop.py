@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp_server import Context, ProtocolError, Server, ToolError
 from mcp_server.engine.calls import Principal
-from mcp_server.engine.engine import Engine
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.testing import Answers, TestClient
+
+T = TypeVar("T")
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 TASKS = "io.modelcontextprotocol/tasks"
@@ -31,6 +32,7 @@ class Shop:
 
     def __init__(self, name: str = "shop") -> None:
         self.server = Server(name, lint="off")
+        self.engine = self.server.engine()
         self.begun: list[str] = []
         self.stopped: list[str] = []
         self.done: list[str] = []
@@ -128,10 +130,6 @@ class Shop:
     async def scarce(self) -> str:
         return "rare"
 
-    def engine(self, **terms: Any) -> Engine:
-        """What answers, on terms such as these."""
-        return self.server.engine(tasks=TaskTerms(**terms)) if terms else self.server.engine()
-
     def client(
         self,
         version: str = MODERN,
@@ -139,20 +137,35 @@ class Shop:
         who: str | None = None,
         capabilities: Mapping[str, Any] | None = None,
         answers: Answers | None = None,
-        **terms: Any,
+        timeout: float | None = None,
+        terms: TaskTerms | None = None,
     ) -> TestClient:
-        """A client that takes tasks, with a server on terms such as these."""
+        """A client that takes tasks, and a server that keeps them on such terms."""
+        self.engine = self.server.engine(tasks=terms, timeout=timeout)
+        return self.caller(who, version, capabilities=capabilities, answers=answers)
+
+    def caller(
+        self,
+        who: str | None,
+        version: str = MODERN,
+        *,
+        capabilities: Mapping[str, Any] | None = None,
+        answers: Answers | None = None,
+    ) -> TestClient:
+        """One more client of the same server."""
         return TestClient(
-            self.engine(**terms),
+            self.engine,
             version,
             capabilities=CAPABLE if capabilities is None else capabilities,
             principal=None if who is None else Principal(who),
             answers=answers,
         )
 
-    def other(self, client: TestClient, who: str | None) -> TestClient:
-        """Another caller of the server that this client has."""
-        return TestClient(client._engine, capabilities=CAPABLE, principal=None if who is None else Principal(who))
+    @property
+    def inside(self) -> Any:
+        """The engine room of its tasks, for tests that let it suffer."""
+        server: Any = self.server
+        return server._service._tasks
 
 
 def play(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -182,20 +195,30 @@ async def look(client: TestClient, task_id: str) -> dict[str, Any]:
 
 async def until(client: TestClient, task_id: str, *states: str) -> dict[str, Any]:
     """The task once it is in one of these states."""
-    while (task := await look(client, task_id))["status"] not in states:
+    return await until_so(lambda: look(client, task_id), lambda task: task["status"] in states)
+
+
+async def until_so(ask: Callable[[], Coroutine[Any, Any, T]], so: Callable[[T], object]) -> T:
+    """Ask until the answer is so."""
+    while True:
+        answer = await ask()
+        if so(answer):
+            return answer
         await asyncio.sleep(0.01)
-    return task
+
+
+async def happens(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+
+    async def ask() -> object:
+        return condition()
+
+    await until_so(ask, bool)
 
 
 def said(task: Mapping[str, Any]) -> str:
     """The text of a task's result."""
     return task["result"]["content"][0]["text"]
-
-
-async def happens(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 async def reply(client: TestClient, task_id: str, **answers: Any) -> dict[str, Any]:

@@ -11,23 +11,25 @@ import logging
 from typing import Any
 
 import pytest
-from store_backends import Backend
-from task_shop import Shop, begin, happens, look, play, reply, said, until, word
+from task_shop import Shop, begin, happens, look, play, reply, said, until, until_so, word
 
+from mcp_server.engine.task_records import Task, TaskRecords, new_id
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.stores import StoreUnavailable
 from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse
+from tests.stores.store_backends import Backend
 
 
-def terms(store: Backend, **more: Any) -> dict[str, Any]:
+def terms(store: Backend, **more: Any) -> TaskTerms:
     """Terms on which one process hears of the others soon."""
-    return {"open_store": store.new, "poll": 0.02, **more}
+    return TaskTerms(open_store=store.new, poll=0.02, **more)
 
 
 def test_any_process_answers_for_a_task(shared_store: Backend) -> None:
     async def story() -> None:
         here, there = Shop(), Shop()
-        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
             task_id = await begin(near, "wait", tag="1")
             assert (await look(far, task_id))["status"] == "working"
             here.open.set()
@@ -40,7 +42,7 @@ def test_any_process_answers_for_a_task(shared_store: Backend) -> None:
 def test_a_cancellation_reaches_the_process_that_runs_the_task(shared_store: Backend) -> None:
     async def story() -> None:
         here, there = Shop(), Shop()
-        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
             task_id = await begin(near, "wait", tag="1")
             await happens(lambda: here.begun)
             await far.request("tasks/cancel", {"taskId": task_id})
@@ -53,7 +55,7 @@ def test_a_cancellation_reaches_the_process_that_runs_the_task(shared_store: Bac
 def test_answers_reach_the_process_that_runs_the_task(shared_store: Backend) -> None:
     async def story() -> None:
         here, there = Shop(), Shop()
-        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
             task_id = await begin(near, "ask_both")
             await until(far, task_id, "input_required")
             await asyncio.gather(reply(far, task_id, one=word("1")), reply(near, task_id, two=word("2")))
@@ -66,8 +68,8 @@ def test_a_caller_s_tasks_are_counted_in_all_processes(shared_store: Backend) ->
     async def story() -> None:
         here, there, few = Shop(), Shop(), {"most_per_caller": 2}
         async with (
-            here.client(who="ada", **terms(shared_store, **few)) as near,
-            there.client(who="ada", **terms(shared_store, **few)) as far,
+            here.client(who="ada", terms=terms(shared_store, **few)) as near,
+            there.client(who="ada", terms=terms(shared_store, **few)) as far,
         ):
             await begin(near, "wait")
             await begin(far, "wait")
@@ -77,9 +79,13 @@ def test_a_caller_s_tasks_are_counted_in_all_processes(shared_store: Backend) ->
     play(story)
 
 
+async def _marks(records: TaskRecords) -> list[tuple[str, str]]:
+    return [each async for each in records.marks()]
+
+
 def _dies(shop: Shop) -> None:
     """Let a process do nothing any more, as one that was killed."""
-    tasks: Any = shop.server._service._tasks
+    tasks = shop.inside
     tasks._leaving = True
     tasks._tending.cancel()
     for run in tasks._runs.values():
@@ -92,22 +98,19 @@ def test_a_task_whose_process_is_gone_has_failed_for_a_reason(shared_store: Back
     async def story() -> None:
         here, there = Shop(), Shop()
         lease = {"lease": 1.0}
-        near = here.client(**terms(shared_store, **lease))
-        async with near, there.client(**terms(shared_store, **lease)) as far:
+        near = here.client(terms=terms(shared_store, **lease))
+        async with near, there.client(terms=terms(shared_store, **lease)) as far:
             task_id = await begin(near, "wait")
             _dies(here)
-            await near._engine._service._tasks._opened[1].take_leave(near._engine._service._tasks._me)  # type: ignore[attr-defined]
-            if asks:
-                task = await look(far, task_id)
-            else:
-                kept = there.server._service._tasks._opened[1]  # type: ignore[union-attr,index]
-                while (found := await kept.find(task_id)) is None or not found.ended:
-                    await asyncio.sleep(0.02)
-                task = await look(far, task_id)
+            await here.inside._opened[1].take_leave(here.inside._me)
+            if not asks:
+                kept = there.inside._opened[1]
+                await until_so(lambda: kept.find(task_id), lambda found: found.ended)
+            task = await look(far, task_id)
             assert task["status"] == "failed"
             assert task["error"]["data"] == {"reason": "task_lost"}
             assert "not run again" in task["error"]["message"]
-            near._engine._service._tasks._runs.clear()  # type: ignore[attr-defined]
+            here.inside._runs.clear()
         assert here.done == there.done == []
 
     play(story)
@@ -116,10 +119,10 @@ def test_a_task_whose_process_is_gone_has_failed_for_a_reason(shared_store: Back
 def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend) -> None:
     async def story() -> None:
         here, there = Shop(), Shop()
-        async with here.client(**terms(shared_store)) as near, there.client(**terms(shared_store)) as far:
+        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
             task_id = await begin(near, "wait", tag="1")
             await happens(lambda: here.begun)
-            tasks: Any = here.server._service._tasks
+            tasks = here.inside
             await tasks._opened[1].take_leave(tasks._me)
             assert (await look(far, task_id))["status"] == "failed"
             await happens(lambda: here.stopped == ["1"])
@@ -130,8 +133,6 @@ def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend)
 
 def test_a_mark_without_a_task_is_removed(shared_store: Backend, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
-        from mcp_server.engine.task_records import Task, TaskRecords, new_id
-
         store = shared_store.new()
         await store.open()
         records = TaskRecords(store, "shop")
@@ -141,11 +142,11 @@ def test_a_mark_without_a_task_is_removed(shared_store: Backend, caplog: pytest.
         ]
         for task in tasks:
             await records.create(task)
-        await store.delete(records._tasks, tasks[0].id)
+        inside: Any = records
+        await store.delete(inside._tasks, tasks[0].id)
         with caplog.at_level(logging.WARNING, "mcp_server.tasks"):
-            async with Shop().client(**terms(shared_store)) as client:
-                while [each async for each in records.marks()]:
-                    await asyncio.sleep(0.01)
+            async with Shop().client(terms=terms(shared_store)) as client:
+                await until_so(lambda: _marks(records), lambda marks: not marks)
                 assert (await look(client, tasks[1].id))["status"] == "failed"
         assert "2 tasks were lost" in caplog.text
         await store.close()
@@ -174,15 +175,16 @@ class Unsteady(MemoryStore):
 def test_a_store_that_is_away_fails_requests_about_tasks_and_nothing_else() -> None:
     async def story() -> None:
         shop, store = Shop(), Unsteady()
-        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store, poll=0.02)) as client:
             task_id = await begin(client, "wait")
             store.away = True
-            for method, params in (
+            requests: list[tuple[str, dict[str, Any]]] = [
                 ("tasks/get", {"taskId": task_id}),
                 ("tasks/update", {"taskId": task_id, "inputResponses": {}}),
                 ("tasks/cancel", {"taskId": task_id}),
                 ("tools/call", {"name": "wait", "arguments": {}}),
-            ):
+            ]
+            for method, params in requests:
                 with pytest.raises(ErrorResponse, match="try again") as refused:
                     await client.request(method, params)
                 assert (refused.value.code, refused.value.data) == (-32603, {"reason": "no_store"})
@@ -198,7 +200,7 @@ def test_a_store_that_is_away_fails_requests_about_tasks_and_nothing_else() -> N
 def test_what_a_task_comes_to_is_written_down_when_the_store_is_back() -> None:
     async def story() -> None:
         shop, store = Shop(), Unsteady()
-        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store, poll=0.02)) as client:
             task_id, asking = await begin(client, "wait"), await begin(client, "ask")
             await until(client, asking, "input_required")
             await happens(lambda: shop.begun)
@@ -214,7 +216,7 @@ def test_what_a_task_comes_to_is_written_down_when_the_store_is_back() -> None:
 def test_a_question_is_written_down_when_the_store_is_back() -> None:
     async def story() -> None:
         shop, store = Shop(), Unsteady()
-        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store, poll=0.02)) as client:
             task_id = await begin(client, "ask")
             store.away = True
             await happens(lambda: store.failed)
@@ -229,7 +231,7 @@ def test_a_store_that_stays_away_holds_up_no_end(monkeypatch: pytest.MonkeyPatch
 
     async def story() -> None:
         shop, store = Shop(), Unsteady()
-        async with shop.client(open_store=lambda: store, poll=0.02) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store, poll=0.02)) as client:
             await begin(client, "wait", tag="w")
             await happens(lambda: shop.begun)
             store.away = True
@@ -249,7 +251,7 @@ def test_a_store_that_cannot_be_opened_is_opened_later() -> None:
 
     async def story() -> None:
         shop = Shop()
-        async with shop.client(open_store=Closed) as client:
+        async with shop.client(terms=TaskTerms(open_store=Closed)) as client:
             assert (await client.call_tool("plain")).text == "plain"
             with pytest.raises(ErrorResponse, match="try again"):
                 await begin(client, "must")
@@ -271,15 +273,15 @@ def test_a_task_whose_caller_hangs_up_before_it_is_written_down_never_was() -> N
 
     async def story() -> None:
         shop, store = Shop(), Slow()
-        async with shop.client(open_store=lambda: store) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store)) as client:
             asked = asyncio.ensure_future(client.request_once("tools/call", {"name": "wait", "arguments": {}}))
             await reached.wait()
             asked.cancel()
             await asyncio.wait([asked])
             go_on.set()
-            tasks: Any = shop.server._service._tasks
+            tasks = shop.inside
             await happens(lambda: not tasks._aside)
-            assert [each async for each in tasks._opened[1].marks()] == []
+            assert await _marks(tasks._opened[1]) == []
             assert shop.begun == []
 
     play(story)
@@ -294,12 +296,12 @@ def test_a_task_that_cannot_be_written_down_does_not_begin() -> None:
 
     async def story() -> None:
         shop = Shop()
-        async with shop.client(open_store=Full) as client:
+        async with shop.client(terms=TaskTerms(open_store=Full)) as client:
             with pytest.raises(ErrorResponse, match="try again"):
                 await begin(client, "wait")
-            tasks: Any = shop.server._service._tasks
+            tasks = shop.inside
             await happens(lambda: not tasks._aside)
-            assert [each async for each in tasks._opened[1].marks()] == []
+            assert await _marks(tasks._opened[1]) == []
             assert shop.begun == []
 
     play(story)

@@ -8,24 +8,19 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_backends import Backend
 
 from mcp_server.engine.task_records import Task, TaskRecords, new_id
 from mcp_server.stores import Store
 from mcp_server.stores.memory import MemoryStore
+from tests.stores.store_backends import Backend
 
 
 def a_task(**fields: Any) -> Task:
     """A task that has just begun."""
     known: dict[str, Any] = {
-        "id": new_id(),
-        "owner": "ada",
-        "tool": "t",
-        "runner": "r1",
-        "created": 0.0,
-        "updated": 0.0,
-    }
-    return Task(**{**known, "ttl": 3600.0, **fields})
+        "id": new_id(), "owner": "ada", "tool": "t", "runner": "r1", "created": 0.0, "updated": 0.0, "ttl": 3600.0,
+    }  # fmt: skip
+    return Task(**(known | fields))
 
 
 def records_in(store: Store, server: str = "shop") -> TaskRecords:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from task_shop import CAPABLE, FORM, TASKS, Shop, begin, happens, look, play, reply, said, until, word
+from task_shop import CAPABLE, FORM, TASKS, Shop, begin, happens, look, play, reply, said, until, until_so, word
 
 from mcp_server import Context, RegistrationError, Server
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.stores import open_store
 from mcp_server.testing import ErrorResponse, TestClient
 
 NO_TASKS: dict[str, Any] = {"elicitation": {"form": {}}}
-NEEDED = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
+NEEDED: dict[str, Any] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
 
 
 async def refusal(client: TestClient, method: str, params: Mapping[str, Any]) -> ErrorResponse:
@@ -218,7 +219,7 @@ def test_a_tool_of_its_own_limit_ends_on_time_even_if_it_does_not_stop() -> None
 def test_the_time_limit_of_calls_is_none_for_tasks() -> None:
     async def story() -> None:
         shop = Shop()
-        async with TestClient(shop.server.engine(timeout=0.05), capabilities=CAPABLE) as client:
+        async with shop.client(timeout=0.05) as client:
             task_id = await begin(client, "wait")
             await happens(lambda: shop.begun)
             await asyncio.sleep(0.1)  # longer than a call may take
@@ -231,7 +232,7 @@ def test_the_time_limit_of_calls_is_none_for_tasks() -> None:
 
 def test_a_task_ends_at_the_end_of_its_time_with_a_reason() -> None:
     async def story() -> None:
-        async with Shop().client(ttl=0.2) as client:
+        async with Shop().client(terms=TaskTerms(ttl=0.2)) as client:
             task = await until(client, await begin(client, "wait"), "completed")
             assert "Timed out" in said(task)
             assert task["ttlMs"] > 200  # and is kept as long again from its end
@@ -241,7 +242,7 @@ def test_a_task_ends_at_the_end_of_its_time_with_a_reason() -> None:
 
 def test_a_result_that_is_too_large_is_not_kept() -> None:
     async def story() -> None:
-        async with Shop().client(most_bytes=2000) as client:
+        async with Shop().client(terms=TaskTerms(most_bytes=2000)) as client:
             task = await until(client, await begin(client, "large", size=5000), "completed")
             assert task["result"]["isError"]
             assert "too large" in said(task)
@@ -256,8 +257,7 @@ def test_a_task_tells_how_far_it_is() -> None:
         shop = Shop()
         async with shop.client() as client:
             task_id = await begin(client, "tell")
-            while "statusMessage" not in (task := await look(client, task_id)):
-                await asyncio.sleep(0.01)
+            task = await until_so(lambda: look(client, task_id), lambda task: "statusMessage" in task)
             assert task["statusMessage"] == "half of it"
             assert client.notifications == []
             shop.open.set()
@@ -349,9 +349,9 @@ def test_an_answer_that_does_not_fit_is_asked_for_under_another_key() -> None:
             task_id = await begin(client, "ask")
             await until(client, task_id, "input_required")
             await reply(client, task_id, question_1=word(5))
-            while list((task := await look(client, task_id)).get("inputRequests", {})) != ["question-1-2"]:
-                assert task["status"] in {"working", "input_required"}
-                await asyncio.sleep(0.01)
+            await until_so(
+                lambda: look(client, task_id), lambda task: list(task.get("inputRequests", {})) == ["question-1-2"]
+            )
             await reply(client, task_id, question_1=word("late"))
             await reply(client, task_id, question_1_2=word("better"))
             task = await until(client, task_id, "completed")
@@ -429,7 +429,7 @@ def test_what_is_asked_before_the_task_is_asked_in_rounds_and_not_again() -> Non
     async def story() -> None:
         shop = Shop()
         async with shop.client() as client:
-            call = {"name": "ask_first", "arguments": {}}
+            call: dict[str, Any] = {"name": "ask_first", "arguments": {}}
             round_one = await client.request_once("tools/call", call)
             assert round_one["resultType"] == "input_required"
             assert list(round_one["inputRequests"]) == ["first"]
@@ -459,7 +459,10 @@ def test_where_nobody_takes_a_task_there_is_nothing_to_begin() -> None:
         server = Server("both", lint="off")
         shop = Shop()
         server.add_tool(shop.ask_first, task="optional", task_begins="when_told")
-        answers: Any = lambda _method, _params: word("me")  # noqa: E731
+
+        def answers(_method: str, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+            return word("me")
+
         async with server.test_client(answers=answers) as client:
             assert (await client.call_tool("ask_first")).text == "{'word': 'me'} 1"
         async with server.test_client("2025-11-25", answers=answers) as client:
@@ -492,10 +495,10 @@ def test_somebody_else_s_task_looks_like_none() -> None:
         async with shop.client(who="ada") as ada:
             task_id = await begin(ada, "wait")
             for who in ("bob", None):
-                stranger = shop.other(ada, who)
+                stranger = shop.caller(who)
                 theirs = [await refusal(stranger, "tasks/get", {"taskId": each}) for each in (task_id, "x" * 32)]
                 assert [(each.code, each.message) for each in theirs] == [(-32602, "Unknown task")] * 2
-                update = {"taskId": task_id, "inputResponses": {}}
+                update: dict[str, Any] = {"taskId": task_id, "inputResponses": {}}
                 assert (await refusal(stranger, "tasks/update", update)).code == -32602
                 assert (await refusal(stranger, "tasks/cancel", {"taskId": task_id})).code == -32602
             shop.open.set()
@@ -529,15 +532,15 @@ def test_ids_cannot_be_guessed() -> None:
 def test_only_so_many_tasks_run_at_once() -> None:
     async def story() -> None:
         shop = Shop()
-        async with shop.client(most=2) as client:
+        async with shop.client(terms=TaskTerms(most=2)) as client:
             first, _ = await begin(client, "wait"), await begin(client, "wait")
             refused = await client.request_once("tools/call", {"name": "wait", "arguments": {}})
             assert refused["isError"]
             assert refused["_meta"]["mcp-server/reason"] == "too_many_tasks"
             await client.request_once("tasks/cancel", {"taskId": first})
             await happens(lambda: shop.stopped)
-            while "isError" in await client.request_once("tools/call", {"name": "wait", "arguments": {}}):
-                await asyncio.sleep(0.01)
+            again: dict[str, Any] = {"name": "wait", "arguments": {}}
+            await until_so(lambda: client.request_once("tools/call", again), lambda answer: "taskId" in answer)
 
     play(story)
 
@@ -545,7 +548,7 @@ def test_only_so_many_tasks_run_at_once() -> None:
 def test_a_caller_has_only_so_many_tasks_however_fast_it_asks() -> None:
     async def story() -> None:
         shop = Shop()
-        async with shop.client(who="ada", most_per_caller=3) as client:
+        async with shop.client(who="ada", terms=TaskTerms(most_per_caller=3)) as client:
             asked = [client.request_once("tools/call", {"name": "wait", "arguments": {}}) for _ in range(8)]
             answers = await asyncio.gather(*asked)
             assert [each["resultType"] for each in answers].count("task") == 3
@@ -559,14 +562,14 @@ def test_a_caller_has_only_so_many_tasks_however_fast_it_asks() -> None:
 
 def test_a_server_that_stops_says_so_in_its_tasks(tmp_path: Any) -> None:
     async def story() -> None:
-        shop, terms = Shop(), {"open_store": lambda: open_store(f"sqlite:///{tmp_path}/tasks.db")}
-        async with shop.client(**terms) as client:
+        shop, terms = Shop(), TaskTerms(open_store=lambda: open_store(f"sqlite:///{tmp_path}/tasks.db"))
+        async with shop.client(terms=terms) as client:
             working, asking = await begin(client, "wait", tag="s"), await begin(client, "ask")
             stubborn = await begin(client, "tell")
             await until(client, asking, "input_required")
             await happens(lambda: shop.begun)
         assert shop.stopped == ["s"]
-        async with shop.client(**terms) as client:
+        async with shop.client(terms=terms) as client:
             for task_id in (working, asking, stubborn):
                 task = await look(client, task_id)
                 assert (task["status"], task["error"]["data"]) == ("failed", {"reason": "task_stopped"})
@@ -577,7 +580,7 @@ def test_a_server_that_stops_says_so_in_its_tasks(tmp_path: Any) -> None:
 def test_tasks_may_go_on_for_a_while_when_a_server_is_told_to_stop() -> None:
     async def story() -> None:
         shop = Shop()
-        async with shop.client(grace=30.0) as client:
+        async with shop.client(terms=TaskTerms(grace=30.0)) as client:
             task_id = await begin(client, "wait", tag="g")
             await happens(lambda: shop.begun)
             shop.server.drain()

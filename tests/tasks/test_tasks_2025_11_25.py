@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic_core import from_json, to_json
 from task_shop import LEGACY, Shop, begin, happens, look, play, until, word
 
 from mcp_server import Server
@@ -165,17 +166,15 @@ def test_a_client_that_does_not_answer_is_told_so() -> None:
             task_id = await begin(client, "ask")
             await until(client, task_id, "input_required")
 
-            async def refuse(message: bytes) -> None:
-                from pydantic_core import from_json, to_json
+            inside: Any = client
+            answering: list[Any] = []
 
+            async def refuse(message: bytes) -> None:
                 error = {"code": -1, "message": "not today"}
                 refusal = {"jsonrpc": "2.0", "id": from_json(message)["id"], "error": error}
-                asyncio.get_running_loop().call_soon(
-                    lambda: answering.append(asyncio.ensure_future(client._connection.receive(to_json(refusal))))
-                )
+                answering.append(asyncio.ensure_future(inside._connection.receive(to_json(refusal))))
 
-            answering: list[Any] = []
-            client.send = refuse
+            inside.send = refuse
             with pytest.raises(ErrorResponse, match="not today"):
                 await client.request("tasks/result", {"taskId": task_id})
             assert (await look(client, task_id))["status"] == "input_required"
@@ -272,10 +271,10 @@ def test_waiting_for_a_result_ends_when_the_server_stops() -> None:
         async with shop.client(LEGACY) as client:
             task_id = await begin(client, "wait")
             waiting = asyncio.ensure_future(code_of(client, "tasks/result", {"taskId": task_id}))
-            await happens(lambda: len(client._engine._hub._feeds) > 1)  # its own, and that for the result
-            client._engine.close_feeds()
-            while not waiting.done():  # a legacy client's own feed ends too
-                await asyncio.sleep(0.01)
-            assert waiting.result() == -32603
+            engine: Any = shop.engine
+            hub = engine._hub
+            await happens(lambda: len(hub._feeds) > 1)  # its own, and that for the result
+            engine.close_feeds()
+            assert await waiting == -32603
 
     play(story)

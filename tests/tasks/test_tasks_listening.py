@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from store_backends import Backend
 from task_shop import Shop, begin, happens, play, reply, until, word
 
 from mcp_server.engine import task_methods
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.testing import ErrorResponse, TestClient
+from tests.stores.store_backends import Backend
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
 
 @asynccontextmanager
-async def listening(client: TestClient, **wanted: Any) -> AsyncIterator[dict[str, Any]]:
+async def listening(shop: Shop, client: TestClient, **wanted: Any) -> AsyncGenerator[dict[str, Any]]:
     """A subscription, from its acknowledgement, which is given, to its end."""
     asked = asyncio.ensure_future(client.request_once("subscriptions/listen", {"notifications": wanted}))
     await happens(lambda: asked.done() or client.notifications)
@@ -29,7 +30,7 @@ async def listening(client: TestClient, **wanted: Any) -> AsyncIterator[dict[str
     try:
         yield acknowledged["params"]["notifications"]
     finally:
-        client._engine.close_feeds()
+        shop.engine.close_feeds()
         await asked
 
 
@@ -49,7 +50,7 @@ def test_a_listener_is_told_how_a_task_is_and_becomes() -> None:
         async with shop.client() as client:
             task_id = await begin(client, "ask")
             await until(client, task_id, "input_required")
-            async with listening(client, taskIds=[task_id]) as honoured:
+            async with listening(shop, client, taskIds=[task_id]) as honoured:
                 assert honoured == {"taskIds": [task_id]}
                 await hears(client, "input_required")
                 assert "question-1" in told(client)[-1]["inputRequests"]
@@ -66,10 +67,11 @@ def test_a_listener_is_told_how_a_task_is_and_becomes() -> None:
 
 def test_a_task_that_has_ended_is_told_at_once() -> None:
     async def story() -> None:
-        async with Shop().client() as client:
+        shop = Shop()
+        async with shop.client() as client:
             task_id = await begin(client, "must")
             await until(client, task_id, "completed")
-            async with listening(client, taskIds=[task_id]):
+            async with listening(shop, client, taskIds=[task_id]):
                 await hears(client, "completed")
 
     play(story)
@@ -80,7 +82,7 @@ def test_other_news_come_on_the_same_stream() -> None:
         shop = Shop()
         async with shop.client() as client:
             task_id = await begin(client, "wait")
-            async with listening(client, taskIds=[task_id], toolsListChanged=True) as honoured:
+            async with listening(shop, client, taskIds=[task_id], toolsListChanged=True) as honoured:
                 assert honoured == {"toolsListChanged": True, "taskIds": [task_id]}
                 await hears(client, "working")
                 shop.server.remove_tool("plain")
@@ -96,8 +98,8 @@ def test_only_the_owner_is_told() -> None:
         shop = Shop()
         async with shop.client(who="ada") as ada:
             task_id = await begin(ada, "wait")
-            bob = shop.other(ada, "bob")
-            async with listening(bob, taskIds=[task_id, "nonsense"]) as honoured:
+            bob = shop.caller("bob")
+            async with listening(shop, bob, taskIds=[task_id, "nonsense"]) as honoured:
                 assert honoured == {}
                 shop.open.set()
                 await until(ada, task_id, "completed")
@@ -111,7 +113,7 @@ def test_nothing_is_told_of_tasks_that_nobody_asked_for() -> None:
         shop = Shop()
         async with shop.client() as client:
             first, second = await begin(client, "wait"), await begin(client, "wait")
-            async with listening(client, taskIds=[first]):
+            async with listening(shop, client, taskIds=[first]):
                 shop.open.set()
                 await hears(client, "completed")
                 await until(client, second, "completed")
@@ -123,9 +125,10 @@ def test_nothing_is_told_of_tasks_that_nobody_asked_for() -> None:
 @pytest.mark.parametrize("wanted", ["x", {"a": 1}, [5], [["x"]]])
 def test_ids_that_are_none_are_refused(wanted: object) -> None:
     async def story() -> None:
-        async with Shop().client() as client:
+        shop = Shop()
+        async with shop.client() as client:
             with pytest.raises(ErrorResponse) as refused:
-                async with listening(client, taskIds=wanted):
+                async with listening(shop, client, taskIds=wanted):
                     pass
             assert refused.value.code == -32602
 
@@ -134,9 +137,10 @@ def test_ids_that_are_none_are_refused(wanted: object) -> None:
 
 def test_too_many_are_refused() -> None:
     async def story() -> None:
-        async with Shop().client() as client:
+        shop = Shop()
+        async with shop.client() as client:
             with pytest.raises(ErrorResponse) as refused:
-                async with listening(client, taskIds=["x"] * (task_methods.MAX_WATCHED + 1)):
+                async with listening(shop, client, taskIds=["x"] * (task_methods.MAX_WATCHED + 1)):
                     pass
             assert refused.value.code == -32602
 
@@ -145,9 +149,10 @@ def test_too_many_are_refused() -> None:
 
 def test_a_client_that_does_not_declare_tasks_is_told_what_to_declare() -> None:
     async def story() -> None:
-        async with Shop().client(capabilities={}) as client:
+        shop = Shop()
+        async with shop.client(capabilities={}) as client:
             with pytest.raises(ErrorResponse) as refused:
-                async with listening(client, taskIds=[]):
+                async with listening(shop, client, taskIds=[]):
                     pass
             assert refused.value.code == -32021
 
@@ -160,9 +165,10 @@ def test_what_another_process_changes_is_told_too(shared_store: Backend, monkeyp
 
     async def story() -> None:
         here, there = Shop(), Shop()
-        async with here.client(open_store=shared_store.new) as client, there.client(open_store=shared_store.new) as far:
+        terms = TaskTerms(open_store=shared_store.new)
+        async with here.client(terms=terms) as client, there.client(terms=terms) as far:
             task_id = await begin(far, "wait")
-            async with listening(client, taskIds=[task_id]):
+            async with listening(here, client, taskIds=[task_id]):
                 await hears(client, "working")
                 there.open.set()
                 await hears(client, "completed")
