@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from mcp_server.engine.questions import Questions
 from mcp_server.protocol.errors import missing_capability
 from mcp_server.protocol.messages import is_object
 
 if TYPE_CHECKING:
     from mcp_server.engine.calls import Background, Call
-    from mcp_server.engine.questions import Questions
 
 T = TypeVar("T")
 
@@ -107,9 +107,7 @@ async def _ask_in_task(
     key: str | None,
 ) -> T:
     """Ask where nobody waits for the call. What was answered before it became a task is not asked again."""
-    questions = call.open_questions
-    if questions is None:
-        raise Unanswered("This task has no way to ask anything")
+    questions = call.questions = call.questions or Questions()
     key = key or questions.next_key()
     recorded = questions.recorded(key, question)
     answer = None if recorded is None else read(recorded)

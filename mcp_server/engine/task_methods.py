@@ -105,8 +105,8 @@ class TaskMethods:
             while (task := await self._source.get(task_id, call))["status"] not in ENDED:
                 if task["status"] == "input_required":
                     await self._put(task, call)
-                else:
-                    await _next(feed)
+                elif not await _goes_on(feed):
+                    raise ProtocolError(Code.INTERNAL_ERROR, "The server is about to stop: ask again in a moment")
         if task["status"] == "completed":
             return related(task_id, task["result"])
         if task["status"] == "failed":
@@ -193,14 +193,12 @@ class TaskMethods:
             self._hub.close(feed)
 
 
-async def _next(feed: Feed) -> None:
-    """Wait for a change, or until it is time to look for one."""
+async def _goes_on(feed: Feed) -> bool:
+    """Wait for a change, or until it is time to look for one; False if there will be none."""
     try:
-        async with asyncio.timeout(LOOK_EVERY):
-            if await feed.next() is None:
-                raise ProtocolError(Code.INTERNAL_ERROR, "The server is about to stop: ask again in a moment")
+        return await asyncio.wait_for(feed.next(), LOOK_EVERY) is not None
     except TimeoutError:
-        return
+        return True
 
 
 def _are_ids(value: object) -> TypeGuard[list[str]]:

@@ -35,6 +35,7 @@ class TaskRun:
     """
 
     transport = "task"
+    _call: Call
 
     def __init__(
         self, task: Task, stale: Callable[[TaskRun], None], concluded: Callable[[TaskRun, Answer | None], None]
@@ -45,9 +46,7 @@ class TaskRun:
         self.stale = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Is done when the end of the task has been written down, or cannot be."""
-        self.work: asyncio.Task[None] | None = None
         self.syncing: asyncio.Task[None] | None = None
-        self._call: Call | None = None
         self._stale = stale
         self._concluded = concluded
         self._open: dict[str, tuple[Mapping[str, Any], asyncio.Future[Mapping[str, Any]]]] = {}
@@ -111,8 +110,7 @@ class TaskRun:
 
     def stop(self, answer: Answer | None = None) -> None:
         """Stop the work, which counts as answered with this."""
-        if self._call is not None:
-            self._call.cancel()
+        self._call.cancel()
         self.conclude(answer)
 
     def conclude(self, answer: Answer | None) -> None:

@@ -17,7 +17,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pydantic import TypeAdapter
@@ -81,6 +81,16 @@ _TOPIC: Final = "tasks"
 _ABOUT_TASKS: Final[TypeAdapter[_Touched]] = TypeAdapter(_Touched)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The store of the tasks, and what looks after it, for as long as it is open."""
+
+    store: Store
+    kept: TaskRecords
+    sweeper: Sweeper
+    tending: asyncio.Task[None]
+
+
 class Tasks:
     """The tasks of one server for as long as one event loop lasts; a `TaskSource`.
 
@@ -110,10 +120,11 @@ class Tasks:
         self._runs: dict[str, TaskRun] = {}
         self._beginning: set[str] = set()
         self._aside: set[asyncio.Task[None]] = set()
+        self._works: set[asyncio.Task[None]] = set()
+        """Also those that do not end although they were stopped."""
         self._opening = asyncio.Lock()
         self._admitting = asyncio.Lock()
-        self._opened: tuple[Store, TaskRecords, Sweeper] | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._opened: _Opened | None = None
         self._wake = asyncio.Event()
         self._leaving = False
         self._alive_at = self._scanned_at = float("-inf")
@@ -141,26 +152,23 @@ class Tasks:
         """Let the tasks go on for as long as the terms allow, end the others as what they are, and close the store."""
         self._deaf()
         self.drain()
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             return
-        store, kept, sweeper = self._opened
         await self._all_over((self._until or 0.0) - time.monotonic())
         for run in list(self._runs.values()):
             run.stop(_STOPPED)
         await self._all_over(_LAST_WORDS)
         self._leaving = True
         self._wake.set()
-        others = {run.work for run in self._runs.values() if run.work is not None} | self._aside
-        if self._tending is not None:
-            others.add(self._tending)
+        others = {opened.tending, *self._works, *self._aside}
         for task in others:
             task.cancel()
-        if others:
-            await asyncio.wait(others, timeout=_ANY_CALL)
-        await sweeper.stop()
+        await asyncio.wait(others, timeout=_ANY_CALL)
+        await opened.sweeper.stop()
         with contextlib.suppress(StoreUnavailable):
-            await kept.take_leave(self._me)
-        await store.close()
+            await opened.kept.take_leave(self._me)
+        await opened.store.close()
 
     async def _all_over(self, seconds: float) -> None:
         """Wait until no task runs any more, but no longer than this."""
@@ -179,11 +187,11 @@ class Tasks:
                     except BaseException:
                         await store.close()
                         raise
-                    sweeper = Sweeper(store)
+                    kept, sweeper = TaskRecords(store, self._server), Sweeper(store)
                     sweeper.start()
-                    self._opened = (store, TaskRecords(store, self._server), sweeper)
-                    self._tending = asyncio.create_task(self._tend(self._opened[1]), name="tasks")
-        return self._opened[1]
+                    tending = asyncio.create_task(self._tend(kept), name="tasks")
+                    self._opened = _Opened(store, kept, sweeper, tending)
+        return self._opened.kept
 
     # -- what the service asks -----------------------------------------------------------------------------------
 
@@ -227,9 +235,7 @@ class Tasks:
 
     async def begin_instead(self, call: Call, begin: Callable[..., Coroutine[Any, Any, Result]]) -> None:
         """Answer a call with a task in the middle of its work, which the task does anew; so this never returns."""
-        questions = call.open_questions
-        if questions is None or call.settled:
-            return
+        questions = call.questions = call.questions or Questions()
         answer = await begin(records=questions.state()["records"])
         asyncio.get_running_loop().call_soon(_settle, call, answer)
         await questions.stop_here()
@@ -268,7 +274,9 @@ class Tasks:
         own.may_ask = True
         own.questions = Questions({"records": dict(records or {}), "asked": {}})
         run.serve(own)
-        run.work = asyncio.create_task(self._run(run, own, work), name=f"task {task.tool}")
+        working = asyncio.create_task(self._run(run, own, work), name=f"task {task.tool}")
+        self._works.add(working)
+        working.add_done_callback(self._works.discard)
         self._wake.set()
 
     # -- what clients ask ----------------------------------------------------------------------------------------
@@ -313,12 +321,11 @@ class Tasks:
         """A task of the caller's; raises `ProtocolError` for any other."""
         kept = await self._kept()
         task = await kept.find(task_id)
-        if task is not None and task.owner == owner_of(call):
-            if not task.ended and task.runner != self._me and not await kept.lives(task.runner):
-                task = await self._lose(kept, task_id)
-            if task is not None:
-                return task
-        raise unknown_task()
+        if task is None or task.owner != owner_of(call):
+            raise unknown_task()
+        if task.ended or task.runner == self._me or await kept.lives(task.runner):
+            return task
+        return await self._lose(kept, task_id) or task
 
     # -- the work ------------------------------------------------------------------------------------------------
 

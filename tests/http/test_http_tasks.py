@@ -85,7 +85,7 @@ def test_errors_have_their_status(tmp_path: Path) -> None:
 def test_a_task_belongs_to_the_key_that_began_it(tmp_path: Path) -> None:
     async def story() -> None:
         ada, bob = ({"authorization": f"Bearer {key}"} for key in KEYS)
-        settings = {"store_url": f"sqlite:///{tmp_path}/t.db", "mcp_api_key": ",".join(KEYS)}
+        settings: dict[str, Any] = {"store_url": f"sqlite:///{tmp_path}/t.db", "mcp_api_key": ",".join(KEYS)}
         async with serving(Shop().server, **settings) as web:
             task_id = (await web.call("must", meta=TAKES, headers=ada)).result["taskId"]
             assert (await about(web, "tasks/get", task_id, headers=bob)).code == -32602

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from mcp_server import Context, ProtocolError, Server, ToolError
 from mcp_server.engine.calls import Principal
+from mcp_server.engine.neighbours import Neighbours
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.testing import Answers, TestClient
 
@@ -53,6 +54,8 @@ class Shop:
         add(self.hang, task="optional", timeout=0.05)
         add(self.tell, task="optional")
         add(self.quit, task="optional")
+        add(self.hurry, task="optional")
+        add(self.forget, task="optional")
         add(self.scarce, task="optional", rate_limit="1/minute")
 
     async def wait(self, tag: str = "") -> str:
@@ -115,6 +118,19 @@ class Shop:
             else:
                 return "late"
 
+    async def hurry(self, ctx: Context) -> str:
+        await ctx.progress(1, 2)
+        await self.open.wait()
+        await ctx.progress(2, 2)
+        return "hurried"
+
+    async def forget(self, ctx: Context) -> str:
+        asking = asyncio.ensure_future(ctx.elicit("Never mind?", FORM, key="mind"))
+        await self.open.wait()
+        asking.cancel()
+        answer = await ctx.elicit("And now?", FORM, key="now")
+        return answer.action
+
     async def tell(self, ctx: Context) -> str:
         await ctx.progress(1, 4)
         await ctx.progress(2, 4, "half of it")
@@ -139,9 +155,10 @@ class Shop:
         answers: Answers | None = None,
         timeout: float | None = None,
         terms: TaskTerms | None = None,
+        neighbours: Neighbours | None = None,
     ) -> TestClient:
         """A client that takes tasks, and a server that keeps them on such terms."""
-        self.engine = self.server.engine(tasks=terms, timeout=timeout)
+        self.engine = self.server.engine(tasks=terms, timeout=timeout, neighbours=neighbours)
         return self.caller(who, version, capabilities=capabilities, answers=answers)
 
     def caller(

@@ -8,17 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
+import uuid
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from task_shop import Shop, begin, happens, look, play, reply, said, until, until_so, word
 
+from mcp_server.bus import open_bus
+from mcp_server.engine.neighbours import Neighbours
 from mcp_server.engine.task_records import Task, TaskRecords, new_id
 from mcp_server.engine.task_terms import TaskTerms
-from mcp_server.stores import StoreUnavailable
+from mcp_server.stores import StoreUnavailable, open_store
 from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse
-from tests.stores.store_backends import Backend
+from tests.stores.store_backends import REDIS, Backend, needs_redis
+
+
+@pytest.fixture
+def warnings() -> Generator[list[logging.LogRecord]]:
+    """What the log has been told of tasks."""
+    told: list[logging.LogRecord] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record)
+
+    handler = Keeping()
+    logging.getLogger("mcp_server.tasks").addHandler(handler)
+    yield told
+    logging.getLogger("mcp_server.tasks").removeHandler(handler)
 
 
 def terms(store: Backend, **more: Any) -> TaskTerms:
@@ -87,9 +107,9 @@ def _dies(shop: Shop) -> None:
     """Let a process do nothing any more, as one that was killed."""
     tasks = shop.inside
     tasks._leaving = True
-    tasks._tending.cancel()
+    for work in (tasks._opened.tending, *tasks._works):
+        work.cancel()
     for run in tasks._runs.values():
-        run.work.cancel()
         run.concluded = True
 
 
@@ -102,9 +122,9 @@ def test_a_task_whose_process_is_gone_has_failed_for_a_reason(shared_store: Back
         async with near, there.client(terms=terms(shared_store, **lease)) as far:
             task_id = await begin(near, "wait")
             _dies(here)
-            await here.inside._opened[1].take_leave(here.inside._me)
+            await here.inside._opened.kept.take_leave(here.inside._me)
             if not asks:
-                kept = there.inside._opened[1]
+                kept = there.inside._opened.kept
                 await until_so(lambda: kept.find(task_id), lambda found: found.ended)
             task = await look(far, task_id)
             assert task["status"] == "failed"
@@ -123,7 +143,7 @@ def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend)
             task_id = await begin(near, "wait", tag="1")
             await happens(lambda: here.begun)
             tasks = here.inside
-            await tasks._opened[1].take_leave(tasks._me)
+            await tasks._opened.kept.take_leave(tasks._me)
             assert (await look(far, task_id))["status"] == "failed"
             await happens(lambda: here.stopped == ["1"])
             assert (await look(near, task_id))["status"] == "failed"
@@ -131,7 +151,7 @@ def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend)
     play(story)
 
 
-def test_a_mark_without_a_task_is_removed(shared_store: Backend, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mark_without_a_task_is_removed(shared_store: Backend, warnings: list[logging.LogRecord]) -> None:
     async def story() -> None:
         store = shared_store.new()
         await store.open()
@@ -144,11 +164,11 @@ def test_a_mark_without_a_task_is_removed(shared_store: Backend, caplog: pytest.
             await records.create(task)
         inside: Any = records
         await store.delete(inside._tasks, tasks[0].id)
-        with caplog.at_level(logging.WARNING, "mcp_server.tasks"):
-            async with Shop().client(terms=terms(shared_store)) as client:
-                await until_so(lambda: _marks(records), lambda marks: not marks)
-                assert (await look(client, tasks[1].id))["status"] == "failed"
-        assert "2 tasks were lost" in caplog.text
+        async with Shop().client(terms=terms(shared_store)) as client:
+            await until_so(lambda: _marks(records), lambda marks: not marks)
+            assert (await look(client, tasks[1].id))["status"] == "failed"
+            await happens(lambda: warnings)
+        assert "2 tasks were lost" in warnings[0].getMessage()
         await store.close()
 
     play(story)
@@ -281,7 +301,7 @@ def test_a_task_whose_caller_hangs_up_before_it_is_written_down_never_was() -> N
             go_on.set()
             tasks = shop.inside
             await happens(lambda: not tasks._aside)
-            assert await _marks(tasks._opened[1]) == []
+            assert await _marks(tasks._opened.kept) == []
             assert shop.begun == []
 
     play(story)
@@ -301,7 +321,132 @@ def test_a_task_that_cannot_be_written_down_does_not_begin() -> None:
                 await begin(client, "wait")
             tasks = shop.inside
             await happens(lambda: not tasks._aside)
-            assert await _marks(tasks._opened[1]) == []
+            assert await _marks(tasks._opened.kept) == []
             assert shop.begun == []
+
+    play(story)
+
+
+def test_a_store_is_opened_once_however_many_need_it() -> None:
+    opened: list[int] = []
+
+    class Slow(MemoryStore):
+        async def open(self) -> None:
+            opened.append(1)
+            await asyncio.sleep(0)
+            if len(opened) == 1:
+                raise StoreUnavailable("not yet")
+            await super().open()
+
+    async def story() -> None:
+        async with Shop().client(terms=TaskTerms(open_store=Slow)) as client:
+            await asyncio.gather(*[begin(client, "must") for _ in range(3)])
+        assert len(opened) == 2
+
+    play(story)
+
+
+def test_a_process_that_lives_keeps_its_tasks(shared_store: Backend) -> None:
+    async def story() -> None:
+        here, there, often = Shop(), Shop(), {"lease": 30.0}
+        async with here.client(terms=terms(shared_store, **often)) as near:
+            ids = [await begin(near, "wait") for _ in range(2)]
+            async with there.client(terms=terms(shared_store, **often)) as far:
+                await happens(lambda: there.inside._scanned_at > 0)
+                await there.inside._look_for_lost(there.inside._opened.kept)
+                assert [(await look(far, each))["status"] for each in ids] == ["working"] * 2
+            await here.inside._look_for_lost(here.inside._opened.kept)
+            assert [(await look(near, each))["status"] for each in ids] == ["working"] * 2
+
+    play(story)
+
+
+def test_a_mark_of_ours_that_nothing_runs_behind_is_that_of_a_lost_task() -> None:
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client() as client:
+            task_id = await begin(client, "wait")
+            tasks = shop.inside
+            run = tasks._runs.pop(task_id)
+            await tasks._look_for_lost(tasks._opened.kept)
+            assert (await look(client, task_id))["error"]["data"] == {"reason": "task_lost"}
+            tasks._runs[task_id] = run
+
+    play(story)
+
+
+def test_a_nudge_for_a_task_that_has_ended_does_nothing() -> None:
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client(terms=TaskTerms(poll=0.02)) as client:
+            await begin(client, "wait")
+            kept, me = shop.inside._opened.kept, shop.inside._me
+            await kept.nudge(me, "x" * 32)
+
+            async def left() -> Any:
+                return await kept._store.find(kept._nudges, owner=me)
+
+            assert await until_so(left, lambda found: not found) == []
+
+    play(story)
+
+
+def test_processes_tell_each_other_over_the_bus() -> None:
+    """They would find out by themselves only in an hour."""
+    needs_redis()
+
+    async def story() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            rare = TaskTerms(open_store=lambda: open_store(f"sqlite:///{folder}/t.db"), poll=3600, lease=3600)
+            here, there, name = Shop(), Shop(), f"bus-{uuid.uuid4().hex}"
+            one = here.client(terms=rare, neighbours=Neighbours(open_bus(REDIS, name)))
+            two = there.client(terms=rare, neighbours=Neighbours(open_bus(REDIS, name)))
+            async with one as near, two as far:
+                asking, working = await begin(near, "ask"), await begin(near, "wait", tag="b")
+                await until(far, asking, "input_required")
+
+                async def again() -> dict[str, Any]:  # until both are connected
+                    await reply(far, asking, question_1=word("bus"))
+                    return await look(far, asking)
+
+                assert "bus" in said(await until_so(again, lambda task: task["status"] == "completed"))
+                await far.request("tasks/cancel", {"taskId": working})
+                await happens(lambda: here.stopped == ["b"])
+
+    play(story)
+
+
+def test_ctrl_c_in_a_task_ends_the_process_as_anywhere() -> None:
+    async def story() -> None:
+        shop = Shop()
+
+        async def interrupt() -> str:
+            raise KeyboardInterrupt
+
+        shop.server.add_tool(interrupt, task="optional")
+        async with shop.client() as client:
+            await begin(client, "wait")
+            await happens(lambda: shop.begun)
+            await begin(client, "interrupt")
+            await asyncio.Event().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        play(story)
+
+
+def test_a_panic_in_a_task_ends_only_the_task() -> None:
+    class Panic(BaseException):
+        pass
+
+    async def story() -> None:
+        shop = Shop()
+
+        async def panic() -> str:
+            raise Panic
+
+        shop.server.add_tool(panic, task="optional")
+        async with shop.client() as client:
+            task = await until(client, await begin(client, "panic"), "failed")
+            assert task["error"]["message"].startswith("Internal error")
 
     play(story)

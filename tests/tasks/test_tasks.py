@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from fakes import FakeService
 from task_shop import CAPABLE, FORM, TASKS, Shop, begin, happens, look, play, reply, said, until, until_so, word
 
 from mcp_server import Context, RegistrationError, Server
+from mcp_server.engine.calls import Call
+from mcp_server.engine.engine import Engine
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.stores import open_store
+from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse, TestClient
 
 NO_TASKS: dict[str, Any] = {"elicitation": {"form": {}}}
@@ -266,6 +270,18 @@ def test_a_task_tells_how_far_it_is() -> None:
     play(story)
 
 
+def test_what_was_to_be_told_does_not_outlast_the_task() -> None:
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client() as client:
+            task_id = await begin(client, "hurry")
+            await until_so(lambda: look(client, task_id), lambda task: task.get("statusMessage") == "1/2")
+            shop.open.set()
+            assert "statusMessage" not in await until(client, task_id, "completed")
+
+    play(story)
+
+
 # -- cancelling ------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +412,20 @@ def test_a_function_in_a_thread_asks_like_any_other() -> None:
             await reply(client, task_id, question_1={"action": "decline"})
             task = await until(client, task_id, "completed")
             assert said(task) == "thread decline"
+
+    play(story)
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_taken_back() -> None:
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client() as client:
+            task_id = await begin(client, "forget")
+            await until(client, task_id, "input_required")
+            shop.open.set()
+            await until_so(lambda: look(client, task_id), lambda task: list(task["inputRequests"]) == ["now"])
+            await reply(client, task_id, mind=word("late"), now=word("now"))
+            assert said(await until(client, task_id, "completed")) == "accept"
 
     play(story)
 
@@ -610,3 +640,72 @@ def test_an_option_that_means_nothing_is_refused_with_what_to_write(options: dic
 
     with pytest.raises(RegistrationError, match=re.escape(advice)):
         Server("x", lint="off").add_tool(tool, **options)
+
+
+# -- other services ----------------------------------------------------------------------------------------------------
+
+
+class Elsewhere:
+    """Tasks of somebody else, such as those behind a bridge."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    async def get(self, task_id: str, call: Call) -> dict[str, Any]:
+        return {"taskId": task_id, "status": "working", "createdAt": "t", "lastUpdatedAt": "t", "ttlMs": None}
+
+    async def update(self, task_id: str, responses: Mapping[str, Any], call: Call) -> None:
+        self.heard.append((task_id, responses))
+
+    async def cancel(self, task_id: str, call: Call) -> None:
+        self.heard.append(task_id)
+
+    async def list(self, cursor: str | None, call: Call) -> dict[str, Any]:
+        return {"tasks": []}
+
+
+def test_another_service_answers_for_tasks_of_its_own() -> None:
+    async def story() -> None:
+        service = FakeService(capabilities={"tools": {}, "extensions": {TASKS: {}}})
+        client = TestClient(Engine(service), capabilities=CAPABLE)
+        async with client:
+            assert (await refusal(client, "tasks/get", {"taskId": "x"})).code == -32601
+            service.tasks = theirs = Elsewhere()
+            task = await look(client, "theirs")
+            assert (task["status"], task["ttlMs"]) == ("working", None)
+            await reply(client, "theirs", key=word("w"))
+            await client.request("tasks/cancel", {"taskId": "theirs"})
+            assert theirs.heard == [("theirs", {"key": word("w")}), "theirs"]
+
+    play(story)
+
+
+def test_a_call_that_is_cancelled_while_its_thread_begins_a_task_is_not_answered() -> None:
+    class Slow(MemoryStore):
+        async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
+            if kind.startswith("task/"):
+                reached.set()
+                await go_on.wait()
+            await super().put(kind, key, value, lifetime=lifetime, owner=owner)
+
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def story() -> None:
+        shop = Shop()
+
+        def threaded(ctx: Context) -> str:
+            ctx.wait(ctx.begin_task())
+            shop.done.append("threaded")
+            return "in a thread"
+
+        shop.server.add_tool(threaded, task="required", task_begins="when_told")
+        async with shop.client(terms=TaskTerms(open_store=Slow)) as client:
+            asked = asyncio.ensure_future(client.request_once("tools/call", {"name": "threaded", "arguments": {}}))
+            await reached.wait()
+            asked.cancel()
+            await asyncio.wait([asked])
+            go_on.set()
+            await happens(lambda: shop.done)  # it is a task by now, of which nobody knows
+            assert asked.cancelled()
+
+    play(story)

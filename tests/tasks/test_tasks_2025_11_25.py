@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from task_shop import LEGACY, Shop, begin, happens, look, play, until, word
 
 from mcp_server import Server
+from mcp_server.engine import task_methods
 from mcp_server.protocol.versions import LEGACY_VERSIONS
 from mcp_server.testing import ErrorResponse, TestClient
 
@@ -84,13 +85,17 @@ def test_a_parameter_that_is_none_is_refused(task: object) -> None:
     play(story)
 
 
-def test_a_result_is_waited_for() -> None:
+@pytest.mark.parametrize("look_every", [0.01, 60.0], ids=["looking", "told"])
+def test_a_result_is_waited_for(look_every: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_methods, "LOOK_EVERY", look_every)
+
     async def story() -> None:
         shop = Shop()
         async with shop.client(LEGACY) as client:
             task_id = await begin(client, "wait", tag="r")
             waiting = asyncio.ensure_future(client.request("tasks/result", {"taskId": task_id}))
             await happens(lambda: shop.begun)
+            await asyncio.sleep(0.03)  # which is longer than one of the two looks lasts
             assert not waiting.done()
             shop.open.set()
             result = await waiting
