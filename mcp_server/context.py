@@ -185,6 +185,16 @@ class Context:
             questions.record_outcome(key, value)
         return value
 
+    async def begin_task(self) -> None:
+        """From here on the call is a task, for a tool that has `task_begins="when_told"`.
+
+        The caller gets the task for an answer, and the function runs in it from its beginning, with what has been
+        answered so far; so what stands before this may happen twice, as with a question. In the task, and for a caller
+        who waits for the result itself, this does nothing.
+        """
+        if self._call.begin_task is not None:
+            await self._call.begin_task()
+
     async def read_resource(self, uri: str) -> list[dict[str, Any]]:
         """The contents of one of this server's own resources; raises `ProtocolError` if there is none."""
         result = await self._service.read_resource(uri, self._call)

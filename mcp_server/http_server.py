@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.engine.sealing import Seal
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.guards.addresses import ClientAddress
 from mcp_server.guards.bodies import BodyGuard
 from mcp_server.guards.caller import caller_of
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from mcp_server.engine.neighbours import Neighbours
     from mcp_server.server import Server
     from mcp_server.settings import Settings
+    from mcp_server.stores import Store
 
 logger = logging.getLogger("mcp_server.http")
 
@@ -96,12 +98,13 @@ def http_app(
         news=streaming,
         windows=windows,
         neighbours=neighbours,
+        tasks=_tasks(settings, offered=streaming),
     )
     faces = _Faces.of(engine, settings, metrics, neighbours, lasting=streaming)
     lifecycle = Lifecycle(
         engine,
         lasting=not streaming,  # hosts that send answers whole also run the lifespan around each request
-        drains=[faces.old.drain],
+        drains=[faces.old.drain, server.drain],
         closes=[*closes, _stop_counting(metrics)],
     )
     app = Starlette(
@@ -267,6 +270,25 @@ def _neighbours(settings: Settings, name: str) -> Neighbours | None:
     from mcp_server.engine.neighbours import Neighbours  # noqa: PLC0415
 
     return Neighbours(open_bus(url, name))
+
+
+def _tasks(settings: Settings, *, offered: bool) -> TaskTerms:
+    """On which terms tasks are kept; not at all on hosts that are frozen as soon as a request has been answered."""
+
+    def open_store() -> Store:
+        from mcp_server.stores import open_store  # noqa: PLC0415 - only servers that have tasks need a store
+
+        return open_store(settings.store)
+
+    return TaskTerms(
+        open_store=open_store,
+        offered=offered,
+        ttl=float(settings.task_ttl),
+        most=settings.task_max_running,
+        most_per_caller=settings.task_max_per_caller,
+        most_bytes=settings.task_max_result,
+        grace=float(settings.grace_seconds),
+    )
 
 
 def _health(_: Request) -> Response:

@@ -20,6 +20,7 @@ from mcp_server.context import Context
 from mcp_server.engine.asking import Unanswered
 from mcp_server.engine.calls import new_reference
 from mcp_server.engine.service import Change, Description, Kind, ListChanged, Method
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.protocol.errors import (
     Code,
     ProtocolError,
@@ -31,6 +32,7 @@ from mcp_server.protocol.errors import (
     unknown_tool,
 )
 from mcp_server.protocol.results import Prepared, Result, tool_error
+from mcp_server.protocol.tasks import TASKS, Wish, never_as_task, wish_of, without_task
 from mcp_server.registry import (
     BadCursor,
     Completer,
@@ -41,12 +43,16 @@ from mcp_server.registry import (
     RegistrationError,
     Registry,
     ResourceTemplate,
+    Tool,
 )
 from mcp_server.threads import Threads
 from mcp_server.tool_limits import ToolLimits
 
 if TYPE_CHECKING:
     from mcp_server.engine.calls import Call
+    from mcp_server.engine.engine import Observer
+    from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.engine.tasks import Tasks
 
 logger = logging.getLogger("mcp_server.tools")
 
@@ -114,6 +120,9 @@ class LocalService:
         self._seats: dict[str, tuple[int, asyncio.Semaphore]] = {}
         self.limits = ToolLimits()
         self.resources: Any = None
+        self._open = False
+        self._tasks: Tasks | None = None
+        self._keep_tasks: tuple[TaskTerms, Observer | None, Neighbours | None] = (TaskTerms(), None, None)
         catalogue.on_change(self._registry_changed)
 
     def describe(self) -> Description:
@@ -126,8 +135,9 @@ class LocalService:
                 capabilities["prompts"] = {"listChanged": True}
             if any(item.completers for item in (*self._registry.prompts.values(), *self._registry.templates.values())):
                 capabilities["completions"] = {}
-            if self._extensions:
-                capabilities["extensions"] = self._extensions
+            extensions: dict[str, Any] = {**self._extensions, **({TASKS: {}} if self._offers_tasks() else {})}
+            if extensions:
+                capabilities["extensions"] = extensions
             self._description = Description(
                 self._server_info, capabilities, self._instructions, self._cache, dict(self._methods)
             )
@@ -166,9 +176,47 @@ class LocalService:
             for check in self._checks:
                 check()
             try:
-                yield
+                async with self._keeping_tasks():
+                    yield
             finally:
                 self.resources = None
+
+    def keep_tasks(self, terms: TaskTerms, observer: Observer | None, neighbours: Neighbours | None) -> None:
+        """On which terms tasks are kept from the next lifespan on, who sees them, and who else shares them."""
+        self._keep_tasks = (terms, observer, neighbours)
+        self._description = None
+
+    def drain(self) -> None:
+        """The server is about to stop."""
+        if self._tasks is not None:
+            self._tasks.drain()
+
+    @property
+    def tasks(self) -> Tasks | None:
+        """Who answers for tasks, made when the first tool has one."""
+        if self._tasks is None and self._open and self._offers_tasks():
+            from mcp_server.engine.tasks import Tasks  # noqa: PLC0415 - only servers that have tasks need them
+
+            terms, observer, neighbours = self._keep_tasks
+            name: str = self._server_info["name"]
+            self._tasks = Tasks(terms, name, self.publish, observer=observer, neighbours=neighbours)
+        return self._tasks
+
+    @asynccontextmanager
+    async def _keeping_tasks(self) -> AsyncGenerator[None]:
+        self._open = True
+        try:
+            if self.tasks is not None:
+                await self.tasks.start()
+            yield
+        finally:
+            self._open = False
+            tasks, self._tasks = self._tasks, None
+            if tasks is not None:
+                await tasks.close()
+
+    def _offers_tasks(self) -> bool:
+        return self._keep_tasks[0].offered and any(tool.task is not None for tool in self._registry.tools.values())
 
     def watch(self, listener: Callable[[Change], None]) -> Callable[[], None]:
         """Tell this listener of changes until the returned function is called."""
@@ -204,10 +252,10 @@ class LocalService:
         tool = self._registry.tools.get(name)
         if tool is None:
             raise unknown_tool(name)
-        if tool.rate_limit is not None:
-            refusal = await self.limits.refusal(tool, None if call.principal is None else call.principal.name)
-            if refusal is not None:
-                return refusal
+        if tool.rate_limit is not None or tool.task is not None or "task" in call.request.params:
+            instead = await self._instead(tool, arguments, call)
+            if instead is not None:
+                return instead
         if tool.timeout is not None:
             call.timeout = tool.timeout
         try:
@@ -231,6 +279,43 @@ class LocalService:
             call.reference = reference = new_reference()
             logger.exception("Tool %s failed [%s]", name, reference)
             return tool_error(f"Tool execution failed [{reference}]", Reason.TOOL_FAILED)
+
+    async def _instead(self, tool: Tool, arguments: dict[str, Any], call: Call) -> Result | None:
+        """What a call is answered with instead of the tool's result: a refusal, or a task; None if with neither."""
+        if call.task is not None:
+            return None
+        refusal = await self.limits.refusal(tool, None if call.principal is None else call.principal.name)
+        return await self._begun(tool, arguments, call) if refusal is None else refusal
+
+    async def _begun(self, tool: Tool, arguments: dict[str, Any], call: Call) -> Result | None:
+        """The task that a call is answered with; None if its own result is awaited, or its arguments are none."""
+        wish = wish_of(call.request)
+        if tool.task is None:
+            if wish is not None and not call.request.peer.modern and self._offers_tasks():
+                raise never_as_task()
+            return None
+        tasks = self.tasks
+        if tasks is None:
+            if tool.task == "required":
+                return tool_error("This tool runs as a task, and this host does not keep tasks", Reason.NO_TASKS_HERE)
+            return None
+        if wish is None:
+            return without_task(call.request) if tool.task == "required" else None
+        with contextlib.suppress(InvalidArguments):
+            tool.arguments(arguments)
+            return await self._begin(tasks, tool, arguments, wish, call)
+        return None
+
+    async def _begin(
+        self, tasks: Tasks, tool: Tool, arguments: dict[str, Any], wish: Wish, call: Call
+    ) -> Result | None:
+        begin = functools.partial(
+            tasks.begin, call, tool.name, wish, functools.partial(self.call_tool, tool.name, arguments)
+        )
+        if tool.task_begins == "at_once" or not call.request.peer.modern:
+            return await begin()
+        call.begin_task = functools.partial(tasks.begin_instead, call, begin)
+        return None
 
     async def read_resource(self, uri: str, call: Call) -> Result:
         """Read a resource, be it registered as such or as one of a template's."""

@@ -20,6 +20,7 @@ from mcp_server.context import Context
 from mcp_server.engine.engine import DEFAULT_TIMEOUT, METHODS, Engine, Observer
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
+from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.extensions.apps import UI, AppOptions, AppToolOptions, app_from, as_tool, check_apps
 from mcp_server.extensions.contract import Extension, check_identifier, check_methods
 from mcp_server.local import LocalService
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from mcp_server.extensions.skills import Skills
     from mcp_server.guards.windows import Windows
     from mcp_server.settings import Settings
+    from mcp_server.stores import Store
     from mcp_server.testing import Answers, TestClient
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -324,11 +326,16 @@ class Server:
         seal: Seal | None = None,
         news: bool = True,
         neighbours: Neighbours | None = None,
+        tasks: TaskTerms | None = None,
     ) -> Engine:
-        """The engine that answers for this server, for transports of your own; `timeout` yields to the server's."""
+        """The engine that answers for this server, for transports of your own; `timeout` yields to the server's.
+
+        Without `tasks`, tasks are kept in memory, and end with this process.
+        """
         own = self._timeout
         if windows is not None:
             self._service.limits.count_in(windows)
+        self._service.keep_tasks(tasks or TaskTerms(), observer, neighbours)
         return Engine(
             self._service,
             timeout=timeout if isinstance(own, EllipsisType) else own,
@@ -361,6 +368,10 @@ class Server:
         self._ready_checks.append(function)
         return function
 
+    def drain(self) -> None:
+        """Take no more tasks, as the server is about to stop; what runs may go on for as long as its terms say."""
+        self._service.drain()
+
     async def failed_checks(self) -> list[str]:
         """The names of the checks that fail."""
         outcomes = await asyncio.gather(*[check() for check in self._ready_checks], return_exceptions=True)
@@ -381,7 +392,7 @@ class Server:
         # The one setting that matters here: all of them would take longer to read than the rest of the start.
         given = os.environ.get("SESSION_SECRET") or os.environ.get("SESSION_SECRETS") or ""
         secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
-        stdio.run(self.engine(seal=Seal(secrets)))
+        stdio.run(self.engine(seal=Seal(secrets), tasks=TaskTerms(open_store=_store_of_the_environment)))
 
     def test_client(
         self,
@@ -389,15 +400,17 @@ class Server:
         *,
         answers: Answers | None = None,
         capabilities: Mapping[str, Any] | None = None,
+        tasks: bool = False,
     ) -> TestClient:
         """A client in the same process, for tests: `async with server.test_client() as client`.
 
         `answers` plays the user: from what is asked, and its parameters, to the answer. `capabilities` is what the
-        client declares; whatever `answers` needs, if it is not given.
+        client declares; whatever `answers` needs, if it is not given. With `tasks`, the client of 2026-07-28 takes
+        tasks for an answer, and `call_tool` waits for their end.
         """
         from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
 
-        return TestClient(self.engine(), version, answers=answers, capabilities=capabilities)
+        return TestClient(self.engine(), version, answers=answers, capabilities=capabilities, tasks=tasks)
 
 
 class _KnownMethods:
@@ -406,6 +419,17 @@ class _KnownMethods:
 
     def __contains__(self, name: object) -> bool:
         return name in METHODS or name in self._service.methods
+
+
+def _store_of_the_environment() -> Store:
+    """The store that the environment names, for a server that is a child of its client."""
+    from mcp_server.settings import SettingsError, load_settings  # noqa: PLC0415 - only servers with tasks need them
+    from mcp_server.stores import StoreUnavailable, open_store  # noqa: PLC0415
+
+    try:
+        return open_store(load_settings(listening=False).store)
+    except (SettingsError, ValueError) as error:
+        raise StoreUnavailable(str(error)) from None
 
 
 class _KnownNames:

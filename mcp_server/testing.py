@@ -24,11 +24,15 @@ from mcp_server.engine.connection import Connection
 from mcp_server.engine.engine import Engine
 from mcp_server.protocol import modern
 from mcp_server.protocol.messages import RequestId
+from mcp_server.protocol.tasks import ENDED, TASKS
 from mcp_server.protocol.versions import MODERN_VERSIONS, NEWEST
 
 _EVERYTHING: Final[Mapping[str, Any]] = {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}
 _CLIENT: Final = {"name": "mcp-server-test", "version": "1"}
 
+
+_LOOK_AGAIN: Final = 0.01
+"""How long to wait between two looks at a task, in seconds."""
 
 Answers: TypeAlias = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Plays the user: from what is asked (`elicitation/create`, ...) and its parameters to the answer."""
@@ -72,6 +76,7 @@ class TestClient:
         capabilities: Mapping[str, Any] | None = None,
         principal: Principal | None = None,
         answers: Answers | None = None,
+        tasks: bool = False,
     ) -> None:
         self.version = version or NEWEST
         self.notifications: list[dict[str, Any]] = []
@@ -79,7 +84,9 @@ class TestClient:
         self._answers = answers
         if capabilities is None:
             capabilities = _EVERYTHING if answers else {}
-        self._capabilities = dict(capabilities)
+        self._capabilities: dict[str, Any] = dict(capabilities)
+        if tasks:
+            self._capabilities["extensions"] = {TASKS: {}}
         self._connection = Connection(engine, self, principal=principal, transport="memory")
         self._ids = itertools.count(1)
         self._late: dict[RequestId, asyncio.Future[bytes]] = {}
@@ -108,6 +115,29 @@ class TestClient:
             retry = {**(params or {}), "inputResponses": responses, "requestState": result["requestState"]}
             result = await self.request_once(method, retry)
         return result
+
+    async def result_of(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The result that a task comes to, or this one if it is none.
+
+        Raises:
+            ErrorResponse: The task has come to an error, or was cancelled.
+        """
+        if result.get("resultType") != "task":
+            return result
+        task = await self.finished(result["taskId"])
+        if task["status"] == "completed":
+            return task["result"]
+        raise ErrorResponse(task.get("error") or {"code": 0, "message": "the task was cancelled"})
+
+    async def finished(self, task_id: str) -> dict[str, Any]:
+        """A task once it has ended, as `tasks/get` tells it; its questions go to `answers`."""
+        while (task := await self.request_once("tasks/get", {"taskId": task_id}))["status"] not in ENDED:
+            questions = task.get("inputRequests")
+            if questions is not None:
+                responses = {key: self._answer(asked) for key, asked in questions.items()}
+                await self.request_once("tasks/update", {"taskId": task_id, "inputResponses": responses})
+            await asyncio.sleep(_LOOK_AGAIN)
+        return task
 
     async def request_once(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Any request, and its result, which may be that input is required."""
@@ -149,8 +179,12 @@ class TestClient:
         return await self._list("prompts/list", "prompts")
 
     async def call_tool(self, name: str, /, **arguments: Any) -> CallResult:
-        """Call a tool; an error in the tool is a result whose `is_error` is true."""
+        """Call a tool; an error in the tool is a result whose `is_error` is true.
+
+        A task, which a client gets that has been made with `tasks=True`, is waited for.
+        """
         result = await self.request("tools/call", {"name": name, "arguments": arguments})
+        result = await self.result_of(result)
         return CallResult(result["content"], result.get("structuredContent"), result.get("isError", False), result)
 
     async def read_resource(self, uri: str) -> list[dict[str, Any]]:

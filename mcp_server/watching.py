@@ -25,7 +25,7 @@ from mcp_server.protocol.results import Answer
 
 logger = logging.getLogger("mcp_server")
 
-_TARGET: Final = {"tools/call": "name", "prompts/get": "name"}
+_TARGET: Final = {"tools/call": "name", "prompts/get": "name", "tasks/run": "name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Watcher:
 
     def begin(self, call: Call) -> _OpenSpan | None:
         """Open a span, if spans are wanted."""
+        if call.task is not None:
+            self._metrics.task_began()
         if self._tracer is None:
             return None
         context = self._tracer.span(call.request.method, _target(call), call.request.meta)
@@ -58,6 +60,8 @@ class Watcher:
 
     def end(self, call: Call, answer: Answer | None, token: object) -> None:
         """Tell of a call that has ended."""
+        if call.task is not None:
+            self._metrics.task_ended()
         record = _record(call, answer)
         if isinstance(token, _OpenSpan):
             token.span.ended(record, answer.code if isinstance(answer, Failure) else None)

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
 from mcp_server.engine.calls import Call
-from mcp_server.engine.service import Change, Description, Kind
+from mcp_server.engine.service import Change, Description, Kind, TaskSource
 from mcp_server.protocol.errors import bad_cursor, unknown_prompt, unknown_resource, unknown_tool
 from mcp_server.protocol.headers import Mirrored
 from mcp_server.protocol.results import Prepared, Result, text_content
@@ -84,6 +84,7 @@ class FakeService:
         self.listeners: list[Callable[[Change], None]] = []
         self.heard: list[Any] = []
         self.open = False
+        self.tasks: TaskSource | None = None
 
     def describe(self) -> Description:
         return self.description

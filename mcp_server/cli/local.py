@@ -102,7 +102,8 @@ class LocalSession:
         """The result of a tool."""
         meta: dict[str, Any] = {"progressToken": 1, modern.LOG_LEVEL: LOG_LEVEL}
         try:
-            return await self._client.request("tools/call", {"name": name, "arguments": arguments, "_meta": meta})
+            result = await self._client.request("tools/call", {"name": name, "arguments": arguments, "_meta": meta})
+            return await self._client.result_of(result)
         except ErrorResponse as error:
             raise Problem(f"The server refused the call: {error}", "`mcp-server tools` shows what it takes.") from None
 
@@ -111,7 +112,7 @@ class _Client(TestClient):
     """Passes on what the server says at the time that it says it."""
 
     def __init__(self, server: Server, version: str, hear: Hear) -> None:
-        super().__init__(server.engine(), version)
+        super().__init__(server.engine(), version, tasks=version == NEWEST)
         self._hear = hear
 
     async def send(self, message: bytes) -> None:

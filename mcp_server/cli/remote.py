@@ -1,6 +1,6 @@
 """A session over a wire, through the official client: with a URL, or with a program that we start.
 
-This is the only module that imports `mcp`, and it is imported only when there is such a session to open. Whatever that
+This module and `waiting` alone import `mcp`, and are imported only when there is such a session to open. Whatever that
 client raises is turned into a `Problem` here.
 """
 
@@ -26,6 +26,7 @@ from mcp_server import __version__
 from mcp_server.cli.hush import hushed
 from mcp_server.cli.problem import Problem
 from mcp_server.cli.sessions import LOG, LOG_LEVEL, PROGRESS, About, Hear, Kind
+from mcp_server.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from mcp_server.cli.targets import Target
@@ -212,6 +213,7 @@ async def _client(target: Target, hear: Hear, explain: Explanations, exits: Asyn
         read_timeout_seconds=target.timeout,
         logging_callback=logged,
         log_level=LOG_LEVEL,
+        extensions=[Waiting(hear)],
         client_info=Implementation(name="mcp-server", version=__version__),
     )
 

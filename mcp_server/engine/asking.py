@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from mcp_server.engine.questions import Questions
 from mcp_server.protocol.errors import missing_capability
 from mcp_server.protocol.messages import is_object
 
 if TYPE_CHECKING:
-    from mcp_server.engine.calls import Call
-    from mcp_server.engine.questions import Questions
+    from mcp_server.engine.calls import Background, Call
 
 T = TypeVar("T")
 
@@ -52,6 +52,8 @@ async def ask(
     """
     if not declares(call.request.peer.capabilities, needs):
         raise missing_capability(needs)
+    if call.task is not None:
+        return await _ask_in_task(call, call.task, {"method": method, "params": params}, read, key)
     if call.request.peer.modern:
         return await _ask_by_rounds(call, {"method": method, "params": params}, read, key)
     answer = read(await _ask_now(call, method, params))
@@ -95,6 +97,24 @@ async def _ask_by_rounds(
         return answer
     questions.forget(key)
     return await questions.wait_for(key, question, lambda: _end_round_soon(call, questions))
+
+
+async def _ask_in_task(
+    call: Call,
+    task: Background,
+    question: dict[str, Any],
+    read: Callable[[Mapping[str, Any]], T | None],
+    key: str | None,
+) -> T:
+    """Ask where nobody waits for the call. What was answered before it became a task is not asked again."""
+    questions = call.questions = call.questions or Questions()
+    key = key or questions.next_key()
+    recorded = questions.recorded(key, question)
+    answer = None if recorded is None else read(recorded)
+    with call.deadline_waits():
+        while answer is None:
+            answer = read(await task.ask(key, question))
+    return answer
 
 
 def _end_round_soon(call: Call, questions: Questions) -> None:

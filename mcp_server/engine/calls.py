@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -78,12 +78,24 @@ class Late(Protocol):
         ...
 
 
+class Background(Protocol):
+    """What a call that is a task has instead of somebody who waits for its answer."""
+
+    async def ask(self, key: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put a question to the task's client, whenever it comes to look, and wait for the answer."""
+        ...
+
+    def say(self, progress: float, total: float | None, message: str | None) -> None:
+        """Let it be seen how far the work is."""
+        ...
+
+
 class Call:
     """One request being answered: who asks, how long it may take, and the way back while it lasts."""
 
-    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "ending", "expired",
-                 "late", "late_answer", "line", "may_ask", "principal", "questions", "reference", "request", "session",
-                 "settled", "started", "timeout")  # fmt: skip
+    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "begin_task",
+                 "ending", "expired", "late", "late_answer", "line", "may_ask", "principal", "questions", "reference",
+                 "request", "session", "settled", "started", "task", "timeout")  # fmt: skip
 
     def __init__(
         self,
@@ -115,6 +127,10 @@ class Call:
         """What it has asked and learned; see `open_questions`."""
         self.late_answer: Answer | None = None
         """What was answered before the code of the call had ended."""
+        self.task: Background | None = None
+        """Where the call goes on as a task; None while somebody waits for its answer."""
+        self.begin_task: Callable[[], Awaitable[None]] | None = None
+        """Answers the call with a task, which does its work anew; None if it is no time for that."""
         self.line = line
         self.late = late
         self._in_flight = in_flight
@@ -168,6 +184,9 @@ class Call:
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
         """Tell the caller how far the work is, if it asked to be told and if that is further than before."""
+        if self.task is not None:
+            self.task.say(progress, total, message)
+            return
         token = self.request.progress_token
         if token is None or not progress > self._progress:
             return

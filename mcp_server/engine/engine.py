@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from mcp_server.engine.calls import Call, Line, Principal, new_reference
@@ -20,10 +21,10 @@ from mcp_server.engine.legacy_methods import LegacyMethods
 from mcp_server.engine.parameters import object_, text, texts
 from mcp_server.engine.questions import Questions
 from mcp_server.engine.sealing import Seal, digest
-from mcp_server.engine.service import Description, Kind, Service
+from mcp_server.engine.service import Description, Kind, Service, TaskSource
 from mcp_server.engine.sessions import Session
 from mcp_server.engine.subscriptions import ALL_LISTS, Feed, Hub, Interest, lists_offered, without_news
-from mcp_server.protocol import modern
+from mcp_server.protocol import modern, tasks
 from mcp_server.protocol.errors import (
     Code,
     Failure,
@@ -39,10 +40,11 @@ from mcp_server.protocol.headers import Mirrored
 from mcp_server.protocol.messages import Peer, Request, is_object
 from mcp_server.protocol.rendering import Rendering
 from mcp_server.protocol.results import Answer, Prepared, Result, tool_error
-from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, MODERN_VERSIONS
+from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, MODERN_VERSIONS, V2025_11_25
 
 if TYPE_CHECKING:
     from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.engine.task_methods import TaskMethods
 
 logger = logging.getLogger("mcp_server.engine")
 
@@ -50,6 +52,8 @@ Handler: TypeAlias = Callable[[Call], Coroutine[Any, Any, Result | Prepared]]
 
 DEFAULT_TIMEOUT: Final = 60.0
 LISTEN: Final = "subscriptions/listen"
+RUN: Final = "tasks/run"
+"""What the work of a task is called where it is counted; nobody can ask for it."""
 
 _CAPABILITY: Final = {
     "tools/list": "tools",
@@ -63,10 +67,12 @@ _CAPABILITY: Final = {
     "resources/subscribe": "resources",
     "resources/unsubscribe": "resources",
     "logging/setLevel": "logging",
+    **dict.fromkeys(tasks.METHODS, "extensions"),
 }
 _OPTION: Final = {
     "resources/subscribe": "subscribe",
     "resources/unsubscribe": "subscribe",
+    **dict.fromkeys(tasks.METHODS, tasks.TASKS),
 }
 """Methods for which their capability alone is not enough."""
 
@@ -78,6 +84,7 @@ METHODS: Final = frozenset(
         LISTEN,
         "initialize",
         "ping",
+        RUN,
     }
 )
 """Every method that exists in some version."""
@@ -142,11 +149,16 @@ class Engine:
         modern_only: dict[str, Handler] = {
             "server/discover": self._discover,
             **({LISTEN: self._listen} if news else {}),
+            **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), self._about_tasks),
         }
+        tasks_of_2025_11_25 = dict.fromkeys(
+            ("tasks/get", "tasks/result", "tasks/list", "tasks/cancel"), self._about_tasks
+        )
         legacy_only = LegacyMethods(lambda: self._about()[0]).table()
         self._methods: dict[str, dict[str, Handler]] = {
             **dict.fromkeys(LEGACY_VERSIONS, both | legacy_only),
             **dict.fromkeys(MODERN_VERSIONS, both | modern_only),
+            V2025_11_25: both | legacy_only | tasks_of_2025_11_25,
         }
 
     @asynccontextmanager
@@ -224,7 +236,7 @@ class Engine:
     def timed_out(self, call: Call) -> Answer:
         """What a caller gets whose call has not ended at its deadline."""
         text = f"Timed out after {round(call.allowed or 0, 3):g} s"
-        if call.request.method == "tools/call":
+        if call.request.method in {"tools/call", RUN}:
             return tool_error(text, Reason.TIMED_OUT)
         return ProtocolError(Code.INTERNAL_ERROR, text).failure
 
@@ -359,6 +371,12 @@ class Engine:
             content = self._seal.open(text(params, "requestState"), principal=_owner(call), request=_digest_of(call))
         call.questions = Questions(content, responses)
 
+    async def _about_tasks(self, call: Call) -> Result:
+        source = self._service.tasks
+        if source is None:
+            raise method_not_found(call.request.method)
+        return await _task_methods(source, self._hub).answer(call)
+
     # -- what only a modern client asks --------------------------------------------------------------------------
 
     async def _discover(self, call: Call) -> Prepared:  # noqa: ARG002 - the same for everybody
@@ -366,6 +384,11 @@ class Engine:
 
     async def _listen(self, call: Call) -> Result:
         interest = Interest.from_filter(call.request.params, self._about()[0].capabilities)
+        source = self._service.tasks
+        methods = None
+        if source is not None and call.request.params["notifications"].get("taskIds") is not None:
+            methods = _task_methods(source, self._hub)
+            interest = replace(interest, tasks=await methods.watched(call))
         mark = {"_meta": {modern.SUBSCRIPTION_ID: call.request.id}}
         call.timeout = None
         # The feed is opened before the acknowledgement, so that nothing which happens after it can be missed.
@@ -376,6 +399,9 @@ class Engine:
         try:
             acknowledged = {**mark, "notifications": interest.as_filter()}
             await call.notify("notifications/subscriptions/acknowledged", acknowledged)
+            if methods is not None:
+                await methods.tell(feed, interest.tasks, call, mark)
+                return mark
             while (news := await feed.next()) is not None:
                 await call.notify(news.method, {**news.params, **mark})
         finally:
@@ -392,7 +418,14 @@ def _offered(method: str, capabilities: Mapping[str, Any]) -> bool:
     if capability not in capabilities:
         return False
     option = _OPTION.get(method)
-    return option is None or bool(capabilities[capability].get(option))
+    return option is None or capabilities[capability].get(option, False) is not False
+
+
+def _task_methods(source: TaskSource, hub: Hub) -> TaskMethods:
+    # Most servers have no tasks, and need not know how they are asked about.
+    from mcp_server.engine.task_methods import TaskMethods  # noqa: PLC0415
+
+    return TaskMethods(source, hub)
 
 
 def _owner(call: Call) -> str | None:

@@ -41,7 +41,11 @@ class LegacyMethods:
         if call.session is not None:
             call.session.peer = peer
         return legacy.introduction(
-            peer.version, description.server_info, description.capabilities, description.instructions
+            peer.version,
+            description.server_info,
+            description.capabilities,
+            description.instructions,
+            identified=call.principal is not None,
         )
 
     async def _ping(self, call: Call) -> Result:  # noqa: ARG002 - the same for everybody

@@ -138,10 +138,12 @@ class _SharedChanges:
         self._neighbours = neighbours
 
     def publish(self, change: Change) -> None:
-        self._hub.publish(change)
+        self._hub.publish(change)  # whoever has tasks tells of them itself, as it must hear of them too
         if isinstance(change, ListChanged):
             self._neighbours.tell(_CHANGES, _ListNews(kind=change.kind))
-        elif len(change.uri) <= MAX_URI:  # nobody can be subscribed to a longer one
+        elif (
+            isinstance(change, ResourceUpdated) and len(change.uri) <= MAX_URI
+        ):  # nobody can be subscribed to a longer one
             self._neighbours.tell(_CHANGES, _ResourceNews(uri=change.uri))
 
     def heard(self, news: _ListNews | _ResourceNews) -> None:

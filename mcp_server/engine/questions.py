@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic_core import to_json
 
@@ -40,7 +40,7 @@ class Questions:
         """
         self._records: dict[str, Any] = dict(state["records"]) if state else {}
         self._asked: Mapping[str, str] = state["asked"] if state else {}
-        self._responses = _checked(responses)
+        self._responses = responses_of(responses)
         self._open: dict[str, dict[str, Any]] = {}
         self._waiting: list[asyncio.Future[Any]] = []
         self._keys: set[str] = set()
@@ -85,6 +85,12 @@ class Questions:
         asked()
         return await future
 
+    async def stop_here(self) -> None:
+        """Let the function go no further, as its call has been answered. It is cancelled before this returns."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(cast("asyncio.Future[Any]", future))
+        await future
+
     def outcome(self, key: str) -> tuple[bool, Any]:
         """Whether a piece of work has been done in an earlier round, and what came of it."""
         record = self._records.get(_WORK + key)
@@ -121,8 +127,12 @@ class Questions:
 _WORK: Final = "once/"
 
 
-def _checked(responses: object) -> dict[str, dict[str, Any]]:
-    """The responses of a client; those to questions that are never asked are looked at no further."""
+def responses_of(responses: object) -> dict[str, dict[str, Any]]:
+    """The responses of a client; those to questions that are never asked are looked at no further.
+
+    Raises:
+        ProtocolError: They have the wrong shape.
+    """
     if responses is None:
         return {}
     if not is_object(responses):

@@ -46,7 +46,14 @@ class ResourceUpdated:
     uri: str
 
 
-Change: TypeAlias = ListChanged | ResourceUpdated
+@dataclass(frozen=True, slots=True)
+class TaskChanged:
+    """A task is not as it was; who may know how it is now, may ask."""
+
+    task_id: str
+
+
+Change: TypeAlias = ListChanged | ResourceUpdated | TaskChanged
 Method: TypeAlias = "Callable[[Call], Coroutine[Any, Any, Result | Prepared]]"
 """What answers a method that the protocol itself does not have."""
 
@@ -66,12 +73,42 @@ class Description:
     """What the service's extensions answer, by method; the same in every version."""
 
 
+class TaskSource(Protocol):
+    """Answers for work that goes on after its call has been answered.
+
+    A service has one if it offers the extension `io.modelcontextprotocol/tasks`; `call_tool` then may answer with a
+    task (`resultType` "task"), where `protocol.tasks.wish_of` says that the caller takes one. Each method raises
+    `ProtocolError` for a task that is not there, and for one that is not the caller's just the same.
+    """
+
+    async def get(self, task_id: str, call: Call) -> Result:
+        """The task as it is now, with its result, its error or its questions."""
+        ...
+
+    async def update(self, task_id: str, responses: Mapping[str, Any], call: Call) -> None:
+        """Take answers to questions of a task, and ignore those to no question that is open."""
+        ...
+
+    async def cancel(self, task_id: str, call: Call) -> None:
+        """End a task, if it has not ended."""
+        ...
+
+    async def list(self, cursor: str | None, call: Call) -> Result:
+        """A page of the caller's tasks, which only 2025-11-25 asks for."""
+        ...
+
+
 class Service(Protocol):
     """Answers in the newest model.
 
     Every method that answers may raise `ProtocolError`, whose text reaches the caller. Whatever else it raises is
     logged and masked by the engine.
     """
+
+    @property
+    def tasks(self) -> TaskSource | None:
+        """Who answers for tasks; None where there are none."""
+        ...
 
     def describe(self) -> Description:
         """What this service is and can do, now; the same object until that changes."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mcp_server.engine.service import Change, Description, Kind, ResourceUpdated
+from mcp_server.engine.service import Change, Description, Kind, ResourceUpdated, TaskChanged
 from mcp_server.protocol.errors import invalid_params
 from mcp_server.protocol.messages import is_list, is_object
 
@@ -40,6 +40,7 @@ _FILTER_KEY: Final = {
 _NEWSWORTHY: Final = {capability for capability, _ in _FILTER_KEY.values()}
 _PROMISES: Final = {"listChanged", "subscribe"}
 _UPDATED: Final = "notifications/resources/updated"
+_TASK: Final = "notifications/tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class News:
 
     method: str
     uri: str | None = None
+    task: str | None = None
+    """The task that has changed; how it is now is asked when it is told."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class Interest:
 
     methods: frozenset[str]
     resources: frozenset[str] = frozenset()
+    tasks: frozenset[str] = frozenset()
 
     @classmethod
     def from_filter(cls, params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> Interest:
@@ -94,6 +98,8 @@ class Interest:
         honoured: dict[str, Any] = {key: True for key, (_, method) in _FILTER_KEY.items() if method in self.methods}
         if self.resources:
             honoured["resourceSubscriptions"] = sorted(self.resources)
+        if self.tasks:
+            honoured["taskIds"] = sorted(self.tasks)
         return honoured
 
 
@@ -137,6 +143,10 @@ class Feed:
             if not watches(interest.resources, change.uri):
                 return
             news = News(_UPDATED, change.uri)
+        elif isinstance(change, TaskChanged):
+            if change.task_id not in interest.tasks:
+                return
+            news = News(_TASK, task=change.task_id)
         else:
             news = News(_NOTIFICATION[change.kind])
             if news.method not in interest.methods:
@@ -149,6 +159,7 @@ class Feed:
         interest = self._interest()
         self._unheard.update(dict.fromkeys(News(method) for method in sorted(interest.methods & lists)))
         self._unheard.update(dict.fromkeys(News(_UPDATED, uri) for uri in sorted(interest.resources)))
+        self._unheard.update(dict.fromkeys(News(_TASK, task=task_id) for task_id in sorted(interest.tasks)))
         if self._unheard:
             self._something.set()
 

@@ -45,6 +45,14 @@ class Metrics(Protocol):
         """An event stream has been closed."""
         ...
 
+    def task_began(self) -> None:
+        """A task is being worked on; `task_ended` must follow."""
+        ...
+
+    def task_ended(self) -> None:
+        """A task is not worked on any more."""
+        ...
+
     def sessions(self, count: int) -> None:
         """There are now this many sessions."""
         ...
@@ -76,6 +84,12 @@ class NoMetrics:
         """Forget it."""
 
     def stream_closed(self) -> None:
+        """Forget it."""
+
+    def task_began(self) -> None:
+        """Forget it."""
+
+    def task_ended(self) -> None:
         """Forget it."""
 
     def sessions(self, count: int) -> None:
@@ -112,6 +126,7 @@ class PrometheusMetrics:
         )
         self._streams = _gauge(Gauge, "mcp_open_streams", "Event streams that are open.", registry)
         self._sessions = _gauge(Gauge, "mcp_sessions", "Sessions of clients before 2026-07-28.", registry)
+        self._tasks = _gauge(Gauge, "mcp_tasks_running", "Tasks that are being worked on.", registry)
         self._limits = Counter("mcp_limits_hit", "Requests refused by a limit.", ("reason",), registry=registry)
         self._auth_failures = Counter(
             "mcp_auth_failures", "Requests refused for their key or token.", ("reason",), registry=registry
@@ -135,6 +150,14 @@ class PrometheusMetrics:
         """One event stream less."""
         self._streams.dec()
 
+    def task_began(self) -> None:
+        """One more task."""
+        self._tasks.inc()
+
+    def task_ended(self) -> None:
+        """One task less."""
+        self._tasks.dec()
+
     def sessions(self, count: int) -> None:
         """So many sessions."""
         self._sessions.set(count)
@@ -154,7 +177,7 @@ class PrometheusMetrics:
         return generate_latest(self._everyones()), CONTENT_TYPE_LATEST
 
     def close(self) -> None:
-        """Take this worker's streams and sessions out of the sum; its counters stay."""
+        """Take this worker's streams, sessions and tasks out of the sum; its counters stay."""
         if _DIRECTORY in os.environ:
             from prometheus_client import multiprocess  # noqa: PLC0415 - see __init__
 

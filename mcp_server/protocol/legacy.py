@@ -14,6 +14,7 @@ from typing import Any, Final
 from mcp_server.protocol.errors import Code, Failure, Reason, invalid_params
 from mcp_server.protocol.messages import LOG_LEVELS, Peer, is_object
 from mcp_server.protocol.results import Result, encode, field_parts, text_content
+from mcp_server.protocol.tasks import lowered_answer, lowered_capabilities
 from mcp_server.protocol.versions import (
     LEGACY_VERSIONS,
     NEWEST_LEGACY,
@@ -43,9 +44,17 @@ def handshake(params: Mapping[str, Any]) -> Peer:
 
 
 def introduction(
-    version: str, server_info: Mapping[str, Any], capabilities: Mapping[str, Any], instructions: str | None
+    version: str,
+    server_info: Mapping[str, Any],
+    capabilities: Mapping[str, Any],
+    instructions: str | None,
+    *,
+    identified: bool = False,
 ) -> dict[str, Any]:
-    """The result of `initialize`. Capabilities are an open set, so extensions stay in them."""
+    """The result of `initialize`. Capabilities are an open set, so extensions stay in them.
+
+    `identified` says whether somebody with the means to know has found out who the caller is.
+    """
     known = {"name", "version"}
     if at_least(version, V2025_06_18):
         known |= {"title"}
@@ -53,7 +62,7 @@ def introduction(
         known |= {"icons", "description", "websiteUrl"}
     result: dict[str, Any] = {
         "protocolVersion": version,
-        "capabilities": capabilities,
+        "capabilities": lowered_capabilities(version, capabilities, lists=identified),
         "serverInfo": {key: value for key, value in server_info.items() if key in known},
     }
     if instructions is not None:
@@ -94,6 +103,7 @@ _LIST_KEYS: Final = {
     "prompts/list": "prompts",
 }
 _NOT_FOR_OLD_CLIENTS: Final = {"resultType", "ttlMs", "cacheScope"}
+_ABOUT_TASKS: Final = {"tasks/get", "tasks/cancel", "tasks/list"}
 
 
 def _known_fields(version: str) -> dict[str, set[str]]:
@@ -128,10 +138,13 @@ class LegacyRendering:
             "tools/call": self._tool_result,
             "prompts/get": self._prompt_result,
             "resources/read": self._resource_result,
+            "tasks/result": self._tool_result,
         }
 
     def result(self, method: str, result: Result) -> list[bytes]:
         """The `result` member of a response, in pieces."""
+        if method in _ABOUT_TASKS or result.get("resultType") == "task":
+            return [b"{", *field_parts(lowered_answer(method, result))[1:], b"}"]
         lowered = {key: value for key, value in result.items() if key not in _NOT_FOR_OLD_CLIENTS}
         key = _LIST_KEYS.get(method)
         if key is not None:

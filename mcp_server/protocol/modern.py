@@ -63,8 +63,10 @@ class ModernRendering:
         self._server_info = dict(server_info)
         self._meta = encode_field("_meta", {SERVER_INFO: self._server_info})
 
-    def result(self, method: str, result: Result) -> list[bytes]:  # noqa: ARG002 - a legacy rendering needs the method
+    def result(self, method: str, result: Result) -> list[bytes]:
         """The `result` member of a response, in pieces."""
+        if method == "tools/list":
+            result = {**result, "tools": [_without_execution(tool) for tool in result["tools"]]}
         meta = self._meta
         if "_meta" in result:
             fields = dict(result)
@@ -77,3 +79,8 @@ class ModernRendering:
     def notification(self, method: str, params: Mapping[str, Any]) -> bytes:
         """A whole notification."""
         return encode({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def _without_execution(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool without what only 2025-11-25 says of tasks; here the server decides, and clients need not know before."""
+    return {key: value for key, value in tool.items() if key != "execution"} if "execution" in tool else tool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Unpack
 
@@ -21,6 +21,9 @@ from mcp_server.registry.listing import Item, Labels, named, positive, without_n
 from mcp_server.registry.outputs import UNDECLARED, Output, output_given, output_of
 from mcp_server.registry.schema_walk import JsonSchema
 from mcp_server.registry.signatures import Hidden, function_name, read
+
+TaskSupport: TypeAlias = Literal["optional", "required"]
+TaskBegins: TypeAlias = Literal["at_once", "when_told"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,9 @@ class Tool(Item):
     timeout: float | None = None
     concurrency: int | None = None
     rate_limit: str | None = None
+    task: TaskSupport | None = None
+    """Whether a call may go on as a task, or must."""
+    task_begins: TaskBegins = "at_once"
     ignored: frozenset[str] = frozenset()
 
     @property
@@ -97,6 +103,7 @@ class Tool(Item):
                 "inputSchema": self.input_schema,
                 "outputSchema": self.output_schema,
                 "annotations": self.hints.listing() or None,
+                "execution": self.task and {"taskSupport": self.task},
                 "_meta": meta,
             }
         )
@@ -117,6 +124,8 @@ class ToolOptions(Labels, total=False):
     timeout: float | None
     concurrency: int | None
     rate_limit: str | None
+    task: TaskSupport | None
+    task_begins: TaskBegins
 
 
 def tool_from(
@@ -161,7 +170,21 @@ def _built(function: Callable[..., Any], context_type: type | None, options: Too
         timeout=positive("timeout", options.get("timeout")),
         concurrency=positive("concurrency", options.get("concurrency")),
         rate_limit=options.get("rate_limit"),
+        task=_task(options),
+        task_begins=options.get("task_begins", "at_once"),
     )
+
+
+def _task(options: ToolOptions) -> TaskSupport | None:
+    task: object = options.get("task")
+    begins: object = options.get("task_begins", "at_once")
+    if task not in {None, "optional", "required"}:
+        raise RegistrationError('`task` is "optional" or "required", or left away')
+    if begins not in {"at_once", "when_told"}:
+        raise RegistrationError('`task_begins` is "at_once" or "when_told"')
+    if task is None and begins != "at_once":
+        raise RegistrationError('only a task can begin: write `task="optional"` or `task="required"` too')
+    return options.get("task")
 
 
 def _output(returns: Any, options: ToolOptions) -> Output:

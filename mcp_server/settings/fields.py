@@ -324,6 +324,30 @@ class Fields(BaseSettings):
         read_by="stores: open_store",
         otherwise="the PostgreSQL at DB_HOST, or REDIS_URL, or mcp-server.db in DATA_DIR",
     )
+    task_ttl: values.Lifetime = _KEPT.variable(
+        "TASK_TTL",
+        "How many seconds a task may take, and how many it is kept from its end.",
+        default=3600,
+        read_by="engine: tasks",
+    )
+    task_max_running: values.Count = _KEPT.variable(
+        "TASK_MAX_RUNNING",
+        "How many tasks may run in each process at once; further calls are refused.",
+        default=1000,
+        read_by="engine: tasks",
+    )
+    task_max_per_caller: values.Count = _KEPT.variable(
+        "TASK_MAX_PER_CALLER",
+        "How many tasks of one key may run at once; without keys, all callers are one.",
+        default=200,
+        read_by="engine: tasks",
+    )
+    task_max_result: values.ByteCount = _KEPT.variable(
+        "TASK_MAX_RESULT",
+        "How large the result of a task may be, in bytes, to be kept.",
+        default=4 * 1024 * 1024,
+        read_by="engine: tasks",
+    )
     event_bus_url: values.StorageUrl = _KEPT.variable(
         "EVENT_BUS_URL",
         "What carries news of changes from one process to the clients of the others.",

@@ -23,6 +23,7 @@ from mcp_server import (
     EmbeddedResource,
     Header,
     Image,
+    ProtocolError,
     Server,
     ToolError,
     UserMessage,
@@ -280,6 +281,60 @@ async def test_input_required_result_prompt(ctx: Context) -> str:
     form = {"type": "object", "properties": {"context": {"type": "string"}}, "required": ["context"]}
     answer = await ctx.elicit("What is it about?", form)
     return f"Use this context: {answer.data}"
+
+
+# -- tasks -----------------------------------------------------------------------------------------------------------
+
+
+@server.tool
+async def greet(name: str) -> str:
+    """Greets at once."""
+    return f"Hello, {name}!"
+
+
+@server.tool(task="optional")
+async def slow_compute(seconds: float, label: str) -> str:
+    """Takes as many seconds as it is told."""
+    await asyncio.sleep(seconds)
+    return f"{label}: computed for {seconds:g} s"
+
+
+@server.tool(task="required")
+async def failing_job() -> str:
+    """Fails as a tool does."""
+    raise ToolError("The job has failed")
+
+
+@server.tool(task="required")
+async def protocol_error_job() -> str:
+    """Fails as the protocol does."""
+    raise ProtocolError(-32603, "The job has broken")
+
+
+@server.tool(task="optional")
+async def confirm_delete(filename: str, ctx: Context) -> str:
+    """Asks once, in the middle of the task."""
+    form = {"type": "object", "properties": {"confirm": {"type": "boolean"}}}
+    answer = await ctx.elicit(f"Delete {filename}?", form, key="confirm")
+    return f"{filename}: {answer.action}"
+
+
+@server.tool(task="optional")
+async def multi_input(ctx: Context) -> str:
+    """Asks two things at once, in the middle of the task."""
+    name, sure = await asyncio.gather(
+        ctx.elicit("Your name?", NAME_FORM, key="name"),
+        ctx.elicit("Sure?", {"type": "object", "properties": {"confirm": {"type": "boolean"}}}, key="sure"),
+    )
+    return f"{name.action}, {sure.action}"
+
+
+@server.tool(task="required", task_begins="when_told")
+async def test_tool_with_task(ctx: Context) -> str:
+    """Asks for a name, and only then becomes a task."""
+    answer = await ctx.elicit("What is your name?", NAME_FORM, key="user_name")
+    await ctx.begin_task()
+    return f"Hello, {answer.data['name'] if answer.data else 'stranger'}!"
 
 
 # -- lists that change -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ as its lifespan, so that no test sees what another has done.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -25,6 +26,7 @@ from mcp_server import (
     Icon,
     Image,
     Inject,
+    ProtocolError,
     ResourceLink,
     Server,
     ToolError,
@@ -45,6 +47,8 @@ GIVEN_SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "$defs": {"shape": {"$anchor": "shape", "oneOf": [{"const": "round"}, {"const": "square"}]}},
 }
+
+WORD: Final[dict[str, Any]] = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
 
 Listed: TypeAlias = Literal["tool", "resource", "prompt"]
 Text: TypeAlias = Annotated[str, Field(max_length=2_000_000, description="Any text")]
@@ -336,7 +340,52 @@ def paged() -> Server:
     return server
 
 
-SERVERS: Final[Mapping[str, Callable[[], Server]]] = {"fixture": fixture, "bare": bare, "paged": paged}
+async def job(*, fail: bool = False) -> str:
+    """Do a job, or say that it could not be done."""
+    if fail:
+        raise ToolError("It could not be done.")
+    return "done"
+
+
+async def broken_job() -> str:
+    """Break the protocol."""
+    raise ProtocolError(-32603, "broken")
+
+
+async def endless_job() -> str:
+    """Work without an end."""
+    await asyncio.Event().wait()
+    return "never"
+
+
+async def asking_job(ctx: Context) -> str:
+    """Ask two things at once, in the middle."""
+    one, two = await asyncio.gather(*[ctx.elicit(f"{key}?", WORD, key=key) for key in ("one", "two")])
+    return f"{one.data} {two.data}"
+
+
+async def careful_job(ctx: Context) -> str:
+    """Ask first."""
+    word = await ctx.elicit("Which word?", WORD, key="word")
+    await ctx.begin_task()
+    return str(word.data)
+
+
+@cache
+def tasks() -> Server:
+    """A server whose tools are tasks. They end with it: here nobody comes back for one."""
+    os.environ["STORE_URL"] = "memory://"
+    server = Server("tasks", lint="off")
+    server.add_tool(echo)
+    server.add_tool(job, task="optional")
+    server.add_tool(broken_job, task="required")
+    server.add_tool(endless_job, task="optional")
+    server.add_tool(asking_job, task="required")
+    server.add_tool(careful_job, task="required", task_begins="when_told")
+    return server
+
+
+SERVERS: Final[Mapping[str, Callable[[], Server]]] = {"fixture": fixture, "bare": bare, "paged": paged, "tasks": tasks}
 
 if __name__ == "__main__":
     SERVERS[sys.argv[1] if len(sys.argv) > 1 else "fixture"]().run()

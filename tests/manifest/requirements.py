@@ -341,6 +341,44 @@ _LOGS_AND_LISTS: Final = {
     ),
 }
 
+_EXTENSION: Final = "../seps/2663-tasks-extension"
+_OLD_TASKS: Final = f"{V2025_11_25}/basic/utilities/tasks"
+
+
+def _task(text: str, page: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{_EXTENSION}#{page}", level=level, since=V2026_07_28)
+
+
+def _old_task(text: str, page: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{_OLD_TASKS}#{page}", level=level, since=V2025_11_25, until=V2025_11_25)
+
+
+_TASKS: Final = {
+    "X1a": _task("A caller who takes a task gets a flat one, which can be looked up at once.", "task-creation"),
+    "X1b": _task("A caller who takes none is never answered with one.", "capability-negotiation"),
+    "X1c": _task("A tool that has only a task gets -32021 for a caller who takes none.", "capability-negotiation"),
+    "X2a": _task("A task that does not exist gets -32602.", "protocol-errors"),
+    "X2b": _task("Whoever does not declare the extension gets -32021 for all about tasks.", "protocol-errors"),
+    "X2c": _task("What only 2025-11-25 asks gets -32601, and its parameter is ignored.", "backward-compatibility"),
+    "X3a": _task("An error of the protocol is a failure, and what a tool says is a result.", "task-execution-errors"),
+    "X3b": _task("Open questions are in the task, and each answer closes its own.", "task-update-requests"),
+    "X3c": _task("Answers to what is not asked are ignored.", "task-update-requests", "SHOULD"),
+    "X3d": _task("A task is cancelled by its own request, and by no other cancellation.", "task-cancellation"),
+    "X3e": _task("Those who listen to a task are told of it, and nobody else.", "task-status-notifications"),
+    "X4": _task("What is asked before the task is asked in rounds.", "task-creation", "SHOULD"),
+    "X5a": _task("The extension is advertised, and the older capability is not.", "capability-negotiation"),
+    "X5b": _old_task("The capability is declared, and each tool says whether it can be a task.", "capabilities"),
+    "X5c": _old_task("A call that asks for a task gets one, and its result on request.", "result-retrieval"),
+    "X5d": _old_task("A tool that must be a task, or must not, gets -32601 otherwise.", "tool-level-negotiation"),
+    "X5e": _old_task("A task that has ended cannot be cancelled, which gets -32602.", "task-cancellation-2"),
+    "X5f": Requirement(
+        text="A version without tasks hears nothing of them.",
+        spec=f"{V2025_06_18}/server/tools#tool",
+        level="SHOULD",
+        until=V2025_06_18,
+    ),
+}
+
 CHAPTERS: Final = {
     "Base protocol": _BASE,
     "Messages": _MESSAGES,
@@ -351,6 +389,7 @@ CHAPTERS: Final = {
     "Resources": _RESOURCES,
     "Prompts and completions": _PROMPTS,
     "Logs, pages, caches": _LOGS_AND_LISTS,
+    "Tasks": _TASKS,
 }
 
 REQUIREMENTS: Final = {key: requirement for chapter in CHAPTERS.values() for key, requirement in chapter.items()}
