@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 
 from mcp_server.context import Context
 from mcp_server.engine.engine import DEFAULT_TIMEOUT, Engine, Observer
+from mcp_server.engine.scopes import Hierarchy
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
 from mcp_server.local import LocalService
@@ -81,6 +82,7 @@ class Server:
         cache_scope: Whether what they keep may be shared between users (`public`) or not (`private`).
         extensions: Extensions of the protocol that your tools and resources implement, by identifier, with their
             settings: `{"io.modelcontextprotocol/ui": {}}`. Clients of every version are told.
+        scope_hierarchy: Which scopes imply which, for callers with tokens: `{"admin": ["write"], "write": ["read"]}`.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Server:
         ttl_ms: int = 0,
         cache_scope: Literal["public", "private"] = "private",
         extensions: Mapping[str, Mapping[str, Any]] | None = None,
+        scope_hierarchy: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         if not name:
             raise RegistrationError("a server needs a name: write Server('catalog')")
@@ -132,12 +135,18 @@ class Server:
             max_threads=max_threads,
             cache={"ttlMs": ttl_ms, "cacheScope": cache_scope},
             extensions=extensions,
+            hierarchy=_hierarchy(scope_hierarchy),
         )
 
     @property
     def known_names(self) -> Container[str]:
         """The names of tools and prompts, as they are at any moment; for labels, which strangers must not invent."""
         return _KnownNames(self.registry)
+
+    @property
+    def hierarchy(self) -> Hierarchy:
+        """Which scopes imply which."""
+        return self._service.hierarchy
 
     # -- tools ---------------------------------------------------------------------------------------------------
 
@@ -329,6 +338,13 @@ class Server:
         from mcp_server.testing import TestClient  # noqa: PLC0415 - only tests need it
 
         return TestClient(self.engine(), version, answers=answers)
+
+
+def _hierarchy(implied: Mapping[str, Collection[str]] | None) -> Hierarchy:
+    try:
+        return Hierarchy(implied)
+    except ValueError as error:
+        raise RegistrationError(f"scope_hierarchy: {error}") from error
 
 
 class _KnownNames:
