@@ -205,7 +205,7 @@ class Fields(BaseSettings):
     )
     oauth_introspection_url: values.ServiceUrl | None = _TOKENS.variable(
         "OAUTH_INTROSPECTION_URL",
-        "Where the one issuer is asked about tokens that cannot be read (RFC 7662).",
+        "Where the one issuer is asked, as RFC 7662 has it, about tokens that cannot be read.",
         read_by="oauth: resource",
         otherwise="such tokens are refused",
     )
@@ -223,7 +223,7 @@ class Fields(BaseSettings):
     )
     mcp_jwt_secret: values.Secret | None = _TOKENS.variable(
         "MCP_JWT_SECRET",
-        "A secret, 32 or more random characters, with which programs of yours sign tokens (HS256).",
+        "A secret, 32 or more random characters, with which programs of yours sign tokens by HS256.",
         read_by="oauth: resource, guards: redact",
         otherwise="such tokens are refused",
     )
