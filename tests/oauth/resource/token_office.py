@@ -50,6 +50,7 @@ class Office:
         """Behave well again."""
         self.asked: list[str] = []
         self.published: list[dict[str, Any]] = [self.public(kind, kid=kind) for kind in self.keys]
+        self.document: bytes | None = None
         self.metadata: dict[str, Any] = {}
         self.oidc = True
         self.misbehaviour = ""
@@ -118,8 +119,8 @@ class Office:
         if self.misbehaviour == "redirect" and path == "/jwks":
             return 302, b"", [(b"location", f"{self.url}/elsewhere".encode())]
         padding = " " * (1024 * 1024) if self.misbehaviour == "huge" else ""
-        document = json.dumps({"keys": self.published}) + padding
-        return 200, document.encode(), [(b"cache-control", self.cache_control.encode())]
+        document = (json.dumps({"keys": self.published}) + padding).encode() if self.document is None else self.document
+        return 200, document, [(b"cache-control", self.cache_control.encode())]
 
     def _introspected(self, headers: dict[bytes, bytes], body: bytes) -> tuple[int, bytes, Any]:
         identity = b"Basic " + base64.b64encode(b"the+server:s3cret%2Fwith%2Bsigns")
