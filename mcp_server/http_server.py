@@ -152,6 +152,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
     door = oauth.door if oauth else None
     shared = oauth.shared_paths if oauth else ()
     metrics_open = ("/metrics",) if settings.metrics_key else ()
+    unknown = by_address(keyring or None, door.recall if door else None)
     strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
     friends = Limiter(_rates(settings, settings.rate_limit_per_key), windows, name="key")
     return [
@@ -171,9 +172,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             open_paths=(*OPEN, *shared),
         ),
         Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
-        Middleware(
-            RateGuard, limiter=strangers, bucket=by_address(keyring, door.recall if door else None), open_paths=OPEN
-        ),
+        Middleware(RateGuard, limiter=strangers, bucket=unknown, open_paths=OPEN),
         Middleware(
             KeyGuard,
             keyring=keyring,

@@ -164,7 +164,7 @@ class Fields(BaseSettings):
 
     oauth_issuers: values.Issuers = _TOKENS.variable(
         "OAUTH_ISSUERS",
-        "Who issues the tokens that callers send: addresses such as https://login.example.com/, exactly as in their iss.",
+        "Who issues the tokens that callers send, such as https://login.example.com/, exactly as in iss there.",
         default=(),
         read_by="oauth: resource",
         otherwise="none; callers need a key",

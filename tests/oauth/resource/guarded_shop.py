@@ -91,11 +91,16 @@ class Visitor:
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None, path: str = "/mcp") -> httpx2.Response:
         """A request of 2026-07-28."""
-        meta = {
+        meta: dict[str, Any] = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {},
         }
-        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**(params or {}), "_meta": meta}}
+        body: dict[str, Any] = {
+            "jsonrpc": "2.0",
+            "id": 7,
+            "method": method,
+            "params": {**(params or {}), "_meta": meta},
+        }
         headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
         name = (params or {}).get("name") or (params or {}).get("uri")
         if name is not None and method != "completion/complete":

@@ -355,7 +355,7 @@ def test_a_batch_tells_of_each_message_for_itself(office: Office) -> None:
     async def visit(there: Street) -> Any:
         visitor = there.visitor(office.issue())
         await visitor.begin("2025-03-26")
-        calls = [
+        calls: list[dict[str, Any]] = [
             {"jsonrpc": "2.0", "id": tool, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
             for tool in ("hello", "change")
         ]
@@ -369,7 +369,12 @@ def test_a_batch_tells_of_each_message_for_itself(office: Office) -> None:
 
 
 def test_a_session_is_guarded_and_belongs_to_whoever_began_it(office: Office) -> None:
-    call = {"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "change", "arguments": {}}}
+    call: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 5,
+        "method": "tools/call",
+        "params": {"name": "change", "arguments": {}},
+    }
 
     async def visit(there: Street) -> list[int]:
         anna = there.visitor(office.issue())
@@ -495,7 +500,7 @@ def test_bearers_behind_one_address_are_counted_for_themselves(office: Office) -
         tokens = [office.issue(sub=name) for name in ("anna", "bert")]
         return [[(await there.visitor(token).call("hello")).status_code for _ in range(4)] for token in tokens]
 
-    limits = {"rate_limit": "2/minute", "rate_limit_per_key": "3/minute"}
+    limits: dict[str, Any] = {"rate_limit": "2/minute", "rate_limit_per_key": "3/minute"}
     assert visited(office, visit, **limits) == [[200, 200, 200, 429]] * 2
 
 

@@ -251,7 +251,10 @@ def test_a_line_break_in_a_token_makes_no_header_and_no_line_of_the_log(
 ) -> None:
     async def main() -> Any:
         async with street(oauth_issuers=office.url) as there:
-            raw = {"authorization": b"Bearer x\r\nx-evil: 1\r\n=== OAUTH SUCCESS ===", "accept": b"application/json"}
+            raw = [
+                (b"authorization", b"Bearer x\r\nx-evil: 1\r\n=== OAUTH SUCCESS ==="),
+                (b"accept", b"application/json"),
+            ]
             return await there.web.post("/mcp", json={"action": "list_tools"}, headers=raw)
 
     caplog.set_level("INFO")

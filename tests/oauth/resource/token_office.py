@@ -81,7 +81,9 @@ class Office:
         self, alg: str = "RS256", kind: str = "rsa", *, kid: str | None = "", headers: Any = None, **claims: Any
     ) -> str:
         """A token of a person."""
-        head = {**({} if kid is None else {"kid": kid or kind}), **(headers or {})}
+        head: dict[str, Any] = {"kid": kid or kind, **(headers or {})}
+        if kid is None:
+            del head["kid"]
         return jwt.PyJWS().encode(json.dumps(self.claims(**claims)).encode(), self.keys[kind], alg, headers=head)
 
     def pem(self, kind: str = "rsa") -> bytes:
