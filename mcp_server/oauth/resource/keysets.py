@@ -162,7 +162,7 @@ def _keys(document: Mapping[str, Any]) -> Iterable[PublicKey]:
 
 def _key(entry: Mapping[str, Any]) -> PublicKey | None:
     """A key that is for checking signatures; None for every other, and for what we cannot read."""
-    if entry.get("kty") not in {"RSA", "EC", "OKP"} or entry.get("use", "sig") != "sig":
+    if entry.get("use", "sig") != "sig":
         return None
     try:
         key = jwt.PyJWK(dict(entry)).key
@@ -184,5 +184,5 @@ def _algorithms(key: object) -> frozenset[str]:
             return frozenset({algorithm}) if algorithm else frozenset()
         case Ed25519PublicKey() | Ed448PublicKey():
             return frozenset({"EdDSA"})
-        case _:  # a private key, which nobody should publish
+        case _:  # a private key, or a secret, which nobody should publish
             return frozenset()

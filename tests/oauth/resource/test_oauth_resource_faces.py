@@ -549,3 +549,49 @@ def test_what_is_kept_of_a_hierarchy_has_an_end(monkeypatch: pytest.MonkeyPatch)
     for number in range(5):
         assert hierarchy.of(frozenset({"a", str(number)})) == {"a", "b", str(number)}
     assert len(vars(hierarchy)["_kept"]) <= 2
+
+
+def test_a_server_that_is_mounted_is_challenged_below_its_place(office: Office) -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    from mcp_server.http_server import http_app
+    from mcp_server.settings import Settings
+
+    async def main() -> list[str]:
+        said: dict[str, Any] = {"public_url": f"{HOST}/tools", "oauth_issuers": office.url, "session_secret": KEY}
+        app = Starlette(routes=[Mount("/tools", http_app(shop(), Settings(**said)))])
+        transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 4711))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://api.example.com") as web:
+            challenge = (await web.post("/tools/mcp/sse", json={})).headers["www-authenticate"]
+            found = await web.get("/tools/.well-known/oauth-protected-resource/mcp/sse")
+            return [challenge.partition("resource_metadata=")[2], found.json()["resource"]]
+
+    assert asyncio.run(main()) == [
+        f'"{HOST}/tools/.well-known/oauth-protected-resource/mcp/sse"',
+        f"{HOST}/tools/mcp/sse",
+    ]
+
+
+def test_filtered_lists_and_their_pages_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp_server import local
+    from mcp_server.registry import registry
+
+    monkeypatch.setattr(registry, "_MOST_FILTERED", 2)
+    monkeypatch.setattr(local, "_MOST_PAGES", 3)
+
+    async def main() -> None:
+        server = Server("many")
+        for name in "abcdef":
+
+            @server.tool(name=name, scopes=[name])
+            async def tool() -> str:
+                return "x"
+
+        for name in "abcdef":
+            async with TestClient(server.engine(), principal=Principal("me", frozenset({name}))) as client:
+                assert [tool["name"] for tool in await client.list_tools()] == [name]
+        assert len(vars(vars(server.registry)["_pages"]["tools"])["_filtered"]) <= 2
+        assert len(vars(vars(server)["_service"])["_pages"]) <= 3
+
+    asyncio.run(main())

@@ -15,7 +15,7 @@ from mcp_server.guards.caller import caller_of
 from mcp_server.oauth.access import Access, VerifierUnavailable
 from mcp_server.oauth.resource.addresses import Addresses
 from mcp_server.oauth.resource.chain import Chain
-from mcp_server.oauth.resource.door import Challenges, Door, principal_of
+from mcp_server.oauth.resource.door import LONGEST_TOKEN, Challenges, Door, principal_of
 
 T = TypeVar("T")
 
@@ -120,6 +120,15 @@ def test_an_issuer_that_does_not_answer_us_lets_nobody_in(office: Office, fault:
     assert visited(office, lambda there: status(there, "opaque-1"), **wrong) == 503
 
 
+def test_questions_to_a_slow_issuer_do_not_pile_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mcp_server.oauth.resource import introspection
+
+    monkeypatch.setattr(introspection, "_AT_ONCE", 0)
+    monkeypatch.setattr(introspection, "_QUEUEING", 0.01)
+    office.opaque["opaque-1"] = office.claims()
+    assert visited(office, lambda there: status(there, "opaque-1")) == 503
+
+
 # What the door remembers
 
 
@@ -219,6 +228,18 @@ def test_what_is_remembered_has_an_end_and_holds_no_token(monkeypatch: pytest.Mo
         remembered = vars(door)["_remembered"]
         assert len(remembered) == 3
         assert "token-9" not in repr(remembered).replace("subject of token-9", "")
+
+    asyncio.run(main())
+
+
+def test_nobody_is_asked_about_a_token_that_is_too_long() -> None:
+    async def main() -> None:
+        token = "x" * (LONGEST_TOKEN + 1)
+        registrar = Registrar(token, token[1:])
+        door = door_of(registrar, Time())
+        assert await knock(door, token) == (401, None)
+        assert registrar.asked == 0
+        assert (await knock(door, token[1:]))[0] is None
 
     asyncio.run(main())
 

@@ -85,6 +85,7 @@ def test_a_tool_learns_who_calls(office: Office) -> None:
         {"aud": [["https://api.example.com/mcp"]]},
         {"aud": {"https://api.example.com/mcp": 1}},
         {"aud": None},
+        {"aud": "https://["},
         {"iss": "https://issuer.example.com"},
         {"iss": None},
         {"iss": ["x"]},
@@ -140,6 +141,7 @@ def test_the_clock_of_an_issuer_may_differ_a_little(office: Office) -> None:
 def test_a_token_without_a_signature_is_refused(office: Office) -> None:
     tokens = [forged({"alg": alg, "kid": "rsa"}, office.claims()) for alg in ("none", "None", "NONE", "")]
     assert outcome(office, *tokens) == [401] * 4
+    assert office.asked == []
 
 
 @pytest.mark.parametrize("secret", [None, SECRET])
@@ -262,6 +264,10 @@ def test_a_line_break_in_a_token_makes_no_header_and_no_line_of_the_log(
     assert answer.status_code == 401
     assert "x-evil" not in answer.headers
     assert "evil" not in caplog.text
+
+
+def test_what_is_signed_and_broken_is_refused(office: Office) -> None:
+    assert outcome(office, office.issue(headers={"alg": "RS256", "kid": "rsa", "typ": 5})) == [401]
 
 
 def test_scopes_are_read_in_every_spelling(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -57,7 +58,6 @@ class Office:
         self.cache_control = "max-age=300"
         self.opaque: dict[str, dict[str, Any]] = {}
         self.forms: list[dict[str, str]] = []
-        self.go_on = threading.Event()
 
     def public(self, kind: str, **more: Any) -> dict[str, Any]:
         """A public key, as it is published."""
@@ -102,11 +102,10 @@ class Office:
         raw = [(b"content-type", b"application/json"), *headers]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         if self.misbehaviour == "slow" and path == "/jwks":
-            # Longer than anybody waits, a byte at a time.
-            for _ in range(1000):
+            # Never so long that a single byte would be missed, and longer than anybody waits for all of them.
+            while self.misbehaviour == "slow":
                 await send({"type": "http.response.body", "body": b" ", "more_body": True})
-                if (await receive())["type"] == "http.disconnect":
-                    return
+                await asyncio.sleep(0.02)
         await send({"type": "http.response.body", "body": answer})
 
     def _answer(self, path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, bytes, Any]:
@@ -158,5 +157,6 @@ def opened() -> Generator[Office]:
     try:
         yield office
     finally:
+        office.misbehaviour = ""
         server.should_exit = True
         thread.join(PATIENCE)
