@@ -591,7 +591,9 @@ def test_filtered_lists_and_their_pages_are_kept_in_bounds(monkeypatch: pytest.M
         for name in "abcdef":
             async with TestClient(server.engine(), principal=Principal("me", frozenset({name}))) as client:
                 assert [tool["name"] for tool in await client.list_tools()] == [name]
-        assert len(vars(vars(server.registry)["_pages"]["tools"])["_filtered"]) <= 2
-        assert len(vars(vars(server)["_service"])["_pages"]) <= 3
+        lists: Any = vars(server.registry)["_pages"]["tools"]
+        service: Any = vars(server)["_service"]
+        assert len(vars(lists)["_filtered"]) <= 2
+        assert len(vars(service)["_pages"]) <= 3
 
     asyncio.run(main())
