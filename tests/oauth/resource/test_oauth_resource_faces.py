@@ -573,6 +573,10 @@ def test_a_server_that_is_mounted_is_challenged_below_its_place(office: Office) 
     ]
 
 
+def _inside(thing: object) -> dict[str, Any]:
+    return vars(thing)
+
+
 def test_filtered_lists_and_their_pages_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     from mcp_server import local
     from mcp_server.registry import registry
@@ -591,9 +595,8 @@ def test_filtered_lists_and_their_pages_are_kept_in_bounds(monkeypatch: pytest.M
         for name in "abcdef":
             async with TestClient(server.engine(), principal=Principal("me", frozenset({name}))) as client:
                 assert [tool["name"] for tool in await client.list_tools()] == [name]
-        lists: Any = vars(server.registry)["_pages"]["tools"]
-        service: Any = vars(server)["_service"]
-        assert len(vars(lists)["_filtered"]) <= 2
-        assert len(vars(service)["_pages"]) <= 3
+        lists, service = _inside(_inside(server.registry)["_pages"]["tools"]), _inside(_inside(server)["_service"])
+        assert len(lists["_filtered"]) <= 2
+        assert len(service["_pages"]) <= 3
 
     asyncio.run(main())
