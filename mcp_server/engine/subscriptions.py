@@ -121,10 +121,6 @@ def watches(resources: Iterable[str], uri: str) -> bool:
     return any(uri == watched or uri.startswith(watched.rstrip("/") + "/") for watched in resources)
 
 
-def _anything(_uri: str) -> bool:
-    return True
-
-
 class Feed:
     """What one listener has not heard yet; `interest` is asked anew at each change, so it may change too.
 
@@ -185,7 +181,7 @@ class Hub:
         self._feeds: set[Feed] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def open(self, interest: Callable[[], Interest], may_read: Callable[[str], bool] = _anything) -> Feed:
+    def open(self, interest: Callable[[], Interest], may_read: Callable[[str], bool]) -> Feed:
         """A feed that hears of every change from now on, until it is closed."""
         self._loop = asyncio.get_running_loop()
         feed = Feed(interest, may_read)
