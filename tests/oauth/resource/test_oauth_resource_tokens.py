@@ -12,7 +12,12 @@ from typing import Any
 import jwt
 import pytest
 from guarded_shop import HOST, KEY, street
-from token_office import Office
+from token_office import AUDIENCE, Office
+
+from mcp_server.oauth.resource.claims import Demands, Invalid
+from mcp_server.oauth.resource.fetching import Fetcher
+from mcp_server.oauth.resource.keysets import KeySet
+from mcp_server.oauth.resource.signed import SignedByIssuer, taken_apart
 
 SECRET = "jwt-s3cr3t-" + "b2c3d4e5" * 4
 
@@ -298,6 +303,14 @@ def test_the_holder_of_a_key_may_do_everything(office: Office) -> None:
             return [(await there.visitor(KEY).call(tool)).status_code for tool in ("look", "change")]
 
     assert asyncio.run(main()) == [200, 200]
+
+
+def test_a_verifier_takes_the_tokens_of_its_own_issuer_only(office: Office) -> None:
+    token = taken_apart(office.issue(iss="https://another.example.com").encode())
+    assert token is not None
+    verifier = SignedByIssuer(office.url, KeySet(office.url, Fetcher()), Demands([AUDIENCE]))
+    with pytest.raises(Invalid, match="another issuer"):
+        asyncio.run(verifier.access(token))
 
 
 # Tokens that are signed with a secret
