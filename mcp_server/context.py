@@ -49,6 +49,13 @@ class Context:
         """Who calls, as authentication has found; None where nobody had to say."""
         return self._call.principal
 
+    def may(self, *scopes: str) -> bool:
+        """Whether the caller has all of these scopes, its own or implied; a key, or no principal at all, has every one.
+
+        For what depends on an argument; what a tool always needs stands in its `scopes`.
+        """
+        return self._service.hierarchy.allow(self._call.principal, frozenset(scopes))
+
     @property
     def protocol_version(self) -> str:
         """The version of MCP that the caller speaks."""

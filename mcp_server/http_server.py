@@ -7,6 +7,7 @@ outside in. What it reaches is one of the faces of MCP, or one of the few pages 
     /mcp/sse        POST  the same, always as events                    GET  the transport of 2024-11-05
     /mcp/messages   POST  the other half of that transport
     /health /ready /metrics /
+    /.well-known/oauth-protected-resource…   with OAuth
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from mcp_server.watching import Watcher
 if TYPE_CHECKING:
     from mcp_server.engine.engine import Engine
     from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.oauth.assembly import OAuth
     from mcp_server.server import Server
     from mcp_server.settings import Settings
     from mcp_server.stores import Store
@@ -89,6 +91,7 @@ def http_app(
     watcher = Watcher(calls, metrics, open_tracer(known), most_output=settings.max_output_bytes)
     windows, closes = _windows(settings)
     neighbours = _neighbours(settings, server.name) if streaming else None
+    oauth = _oauth(settings, server)
     engine = server.engine(
         timeout=settings.tool_timeout,
         observer=watcher,
@@ -100,12 +103,12 @@ def http_app(
         neighbours=neighbours,
         tasks=_tasks(settings, offered=streaming),
     )
-    faces = _Faces.of(engine, settings, metrics, neighbours, lasting=streaming)
+    faces = _Faces.of(engine, settings, metrics, neighbours, lasting=streaming, oauth=oauth)
     lifecycle = Lifecycle(
         engine,
         lasting=not streaming,  # hosts that send answers whole also run the lifespan around each request
         drains=[faces.old.drain, server.drain],
-        closes=[*closes, _stop_counting(metrics)],
+        closes=[*closes, *(oauth.closes if oauth else ()), _stop_counting(metrics)],
     )
     app = Starlette(
         routes=[
@@ -113,11 +116,12 @@ def http_app(
             Route("/health", _health),
             Route("/ready", _ready(lifecycle, server)),
             *([Route("/metrics", _metrics_page(metrics, settings))] if settings.metrics_enabled else []),
+            *(oauth.routes if oauth else ()),
         ],
         middleware=[
             *([Middleware(Steps)] if settings.trace_requests else []),
             Middleware(Tally, metrics=metrics),
-            *guards_of(settings, windows),
+            *guards_of(settings, windows, oauth),
             Middleware(StartedFirst, lifecycle=lifecycle),
             Middleware(Faces, faces=faces.by_path()),
         ],
@@ -135,10 +139,22 @@ def _secrets(settings: Settings) -> list[bytes]:
     return [secret.encode() for secret in settings.session_secrets or settings.keys]
 
 
-def guards_of(settings: Settings, windows: Windows) -> list[Middleware]:
+def _oauth(settings: Settings, server: Server) -> OAuth | None:
+    """What OAuth adds, if it is on."""
+    if not settings.takes_tokens:
+        return None
+    from mcp_server.oauth.assembly import oauth_from  # noqa: PLC0415 - cryptography is for those who need it
+
+    return oauth_from(settings, name=server.name, hierarchy=server.hierarchy)
+
+
+def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) -> list[Middleware]:
     """What a request passes, from the outside in."""
     keyring = Keyring(settings.keys)
+    door = oauth.door if oauth else None
+    shared = oauth.shared_paths if oauth else ()
     metrics_open = ("/metrics",) if settings.metrics_key else ()
+    unknown = by_address(keyring or None, door.recall if door else None)
     strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
     friends = Limiter(_rates(settings, settings.rate_limit_per_key), windows, name="key")
     return [
@@ -149,23 +165,30 @@ def guards_of(settings: Settings, windows: Windows) -> list[Middleware]:
             methods=settings.cors_allowed_methods,
             headers=settings.cors_allowed_headers,
             loopback=not settings.production,
+            open_paths=shared,
         ),
-        Middleware(OriginGuard, hosts=settings.allowed_hosts, origins=settings.cors_allowed_origins, open_paths=OPEN),
+        Middleware(
+            OriginGuard,
+            hosts=settings.allowed_hosts,
+            origins=settings.cors_allowed_origins,
+            open_paths=(*OPEN, *shared),
+        ),
         Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
-        Middleware(RateGuard, limiter=strangers, bucket=by_address(keyring), open_paths=OPEN),
+        Middleware(RateGuard, limiter=strangers, bucket=unknown, open_paths=OPEN),
         Middleware(
             KeyGuard,
             keyring=keyring,
             production=settings.production,
             unkeyed="open" if settings.without_key == "open" else "loopback",
-            open_paths=(*OPEN, "/", *metrics_open),
+            open_paths=(*OPEN, "/", *metrics_open, *(oauth.open_paths if oauth else ())),
+            tokens=door,
         ),
         Middleware(RateGuard, limiter=friends, bucket=by_key, open_paths=OPEN),
     ]
 
 
 class Tally:
-    """Counts what the guards refuse, and says in the log whose key was none."""
+    """Counts what the guards refuse, and says in the log whose key or token was none."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -175,9 +198,13 @@ class Tally:
         """Pass a request on, and look at what became of it."""
         await self._app(scope, receive, send)
         if scope["type"] == "http" and (refused := caller_of(scope).refused) is not None:
-            if refused == "unauthorized":
+            caller = caller_of(scope)
+            if caller.fault is not None:
                 self._metrics.auth_failed(refused)
-                logger.info(lines.key_refused(refused, caller_of(scope).address))
+                logger.info(lines.oauth_failure(caller.fault, caller.address))
+            elif refused == "unauthorized":
+                self._metrics.auth_failed(refused)
+                logger.info(lines.key_refused(refused, caller.address))
             else:
                 self._metrics.limited(refused)
 
@@ -214,13 +241,20 @@ class _Faces:
 
     @classmethod
     def of(
-        cls, engine: Engine, settings: Settings, metrics: Metrics, neighbours: Neighbours | None, *, lasting: bool
+        cls,
+        engine: Engine,
+        settings: Settings,
+        metrics: Metrics,
+        neighbours: Neighbours | None,
+        *,
+        lasting: bool,
+        oauth: OAuth | None,
     ) -> _Faces:
         sessions = SessionIds(_secrets(settings), lifetime=float(settings.session_ttl), count=metrics.sessions)
         seats = Seats(settings.sse_max_connections, opened=metrics.stream_opened, closed=metrics.stream_closed)
         streaming = Streaming(seats, settings.sse_heartbeat_interval, settings.sse_stream_timeout, lasting)
         return cls(
-            HttpFace(engine, sessions, Journals(), streaming, neighbours),
+            HttpFace(engine, sessions, Journals(), streaming, neighbours, challenge=oauth.challenge if oauth else None),
             HttpSse(engine, streaming, message_path="/mcp/messages"),
             lasting,
         )

@@ -19,6 +19,7 @@ from mcp_server import registry
 from mcp_server.context import Context
 from mcp_server.engine.asking import Unanswered
 from mcp_server.engine.calls import new_reference
+from mcp_server.engine.scopes import Hierarchy
 from mcp_server.engine.service import Change, Description, Kind, ListChanged, Method
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.protocol.errors import (
@@ -49,7 +50,7 @@ from mcp_server.threads import Threads
 from mcp_server.tool_limits import ToolLimits
 
 if TYPE_CHECKING:
-    from mcp_server.engine.calls import Call
+    from mcp_server.engine.calls import Call, Principal
     from mcp_server.engine.engine import Observer
     from mcp_server.engine.neighbours import Neighbours
     from mcp_server.engine.tasks import Tasks
@@ -64,6 +65,8 @@ _IN_REGISTRY: Final[dict[Kind, registry.Kind]] = {
     Kind.TEMPLATES: "templates",
     Kind.PROMPTS: "prompts",
 }
+_MOST_PAGES: Final = 1024
+"""How many rendered pages are kept at once; a cursor can be written in more ways than there are pages."""
 _KIND: Final = {name: kind for kind, name in _IN_REGISTRY.items()}
 _ON_THE_WIRE: Final = {
     Kind.TOOLS: "tools",
@@ -104,6 +107,7 @@ class LocalService:
         max_threads: int = 32,
         cache: Mapping[str, Any] | None = None,
         extensions: Mapping[str, Any] | None = None,
+        hierarchy: Hierarchy | None = None,
     ) -> None:
         self._registry = catalogue
         self._server_info = server_info
@@ -116,8 +120,9 @@ class LocalService:
         self._checks: list[Callable[[], None]] = [self._check_dependencies]
         self._listeners: set[Callable[[Change], None]] = set()
         self._description: Description | None = None
-        self._pages: dict[tuple[Kind, str | None], tuple[Page, Prepared]] = {}
+        self._pages: dict[Page, Prepared] = {}
         self._seats: dict[str, tuple[int, asyncio.Semaphore]] = {}
+        self.hierarchy = hierarchy or Hierarchy()
         self.limits = ToolLimits()
         self.resources: Any = None
         self._open = False
@@ -228,19 +233,26 @@ class LocalService:
         for listener in list(self._listeners):
             listener(change)
 
-    async def list(self, kind: Kind, cursor: str | None, call: Call) -> Prepared:  # noqa: ARG002 - all see the same
-        """A page of a list, rendered once and kept until the list changes."""
+    async def list(self, kind: Kind, cursor: str | None, call: Call) -> Prepared:
+        """A page of a list of what the caller may do, rendered once and kept until the list changes."""
         try:
-            page = self._registry.page(_IN_REGISTRY[kind], cursor)
+            page = self._registry.page(_IN_REGISTRY[kind], cursor, self.hierarchy.held_by(call.principal))
         except BadCursor as error:
             raise bad_cursor() from error
-        kept = self._pages.get((kind, cursor))
-        if kept is None or kept[0] is not page:
-            result: dict[str, Any] = {_ON_THE_WIRE[kind]: page.items, **self._cache}
-            if page.next_cursor is not None:
-                result["nextCursor"] = page.next_cursor
-            kept = self._pages[kind, cursor] = (page, Prepared(result))
-        return kept[1]
+        kept = self._pages.get(page)
+        if kept is None:
+            if len(self._pages) >= _MOST_PAGES:
+                self._pages.clear()
+            kept = self._pages[page] = self._prepared(kind, page)
+        return kept
+
+    def _prepared(self, kind: Kind, page: Page) -> Prepared:
+        result: dict[str, Any] = {_ON_THE_WIRE[kind]: page.items, **self._cache}
+        if page.next_cursor is not None:
+            result["nextCursor"] = page.next_cursor
+        if self._registry.scopes(_IN_REGISTRY[kind]):
+            result["cacheScope"] = "private"  # others see another list
+        return Prepared(result)
 
     def mirrored_arguments(self, tool: str) -> tuple[MirroredArgument, ...]:
         """The arguments of a tool that clients repeat in HTTP headers."""
@@ -252,6 +264,8 @@ class LocalService:
         tool = self._registry.tools.get(name)
         if tool is None:
             raise unknown_tool(name)
+        if tool.scopes:
+            self.hierarchy.check(call.principal, tool.scopes)
         if tool.rate_limit is not None or tool.task is not None or "task" in call.request.params:
             instead = await self._instead(tool, arguments, call)
             if instead is not None:
@@ -267,9 +281,7 @@ class LocalService:
                 return await self._invoke(tool, tool.hidden, values, call, tool.result)
             async with self._seats_of(tool.name, tool.concurrency):
                 return await self._invoke(tool, tool.hidden, values, call, tool.result)
-        except ToolError as error:
-            return tool_error(str(error))
-        except Unanswered as error:
+        except (ToolError, Unanswered) as error:
             return tool_error(str(error))
         except ProtocolError as error:
             if error.failure.code == Code.MISSING_CAPABILITY and not call.request.peer.modern:
@@ -323,6 +335,8 @@ class LocalService:
         if found is None:
             raise unknown_resource(uri)
         resource, variables = found
+        if resource.scopes:
+            self.hierarchy.check(call.principal, resource.scopes)
         if resource.timeout is not None:
             call.timeout = resource.timeout
         try:
@@ -333,14 +347,24 @@ class LocalService:
         return {
             "contents": await self._ask(resource, resource.hidden, values, call, contents),
             "ttlMs": self._cache["ttlMs"] if resource.ttl_ms is None else resource.ttl_ms,
-            "cacheScope": resource.cache_scope or self._cache["cacheScope"],
+            "cacheScope": resource.kept_for or self._cache["cacheScope"],
         }
+
+    def check_reading(self, uri: str, principal: Principal | None) -> None:
+        """Refuse who must not read a resource."""
+        if self.hierarchy.held_by(principal) is None:
+            return
+        found = self._registry.find_resource(uri)
+        if found is not None:
+            self.hierarchy.check(principal, found[0].scopes)
 
     async def get_prompt(self, name: str, arguments: dict[str, str], call: Call) -> Result:
         """Fill in a prompt."""
         prompt = self._registry.prompts.get(name)
         if prompt is None:
             raise unknown_prompt(name)
+        if prompt.scopes:
+            self.hierarchy.check(call.principal, prompt.scopes)
         if prompt.timeout is not None:
             call.timeout = prompt.timeout
         try:
@@ -355,10 +379,10 @@ class LocalService:
         argument: str,
         value: str,
         context: Mapping[str, str],
-        call: Call,  # noqa: ARG002 - a completer sees only what has been typed
+        call: Call,
     ) -> Result:
         """Propose values; there are none for an argument that nobody completes."""
-        completer = self._completers(reference).get(argument)
+        completer = self._completers(reference, call.principal).get(argument)
         if completer is None:
             return {"completion": {"values": []}}
         given = completer.arguments(value, context)
@@ -368,19 +392,23 @@ class LocalService:
             found = await self._threads.run(functools.partial(completer.function, *given))
         return {"completion": completer.result(found)}
 
-    def _completers(self, reference: Mapping[str, Any]) -> Mapping[str, Completer]:
+    def _completers(self, reference: Mapping[str, Any], principal: Principal | None) -> Mapping[str, Completer]:
         name, uri = reference.get("name"), reference.get("uri")
         match reference.get("type"):
             case "ref/prompt" if isinstance(name, str):
                 prompt = self._registry.prompts.get(name)
                 if prompt is None:
                     raise unknown_prompt(name)
+                self.hierarchy.check(principal, prompt.scopes)
                 return prompt.completers
             case "ref/resource" if isinstance(uri, str):
                 template = self._registry.templates.get(uri)
                 if template is None and uri not in self._registry.resources:
                     raise unknown_resource(uri)
-                return {} if template is None else template.completers
+                if template is None:
+                    return {}
+                self.hierarchy.check(principal, template.scopes)
+                return template.completers
             case _:
                 raise invalid_params('ref must be {"type": "ref/prompt", "name"} or {"type": "ref/resource", "uri"}')
 

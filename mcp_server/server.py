@@ -18,6 +18,7 @@ from typing_extensions import Unpack
 
 from mcp_server.context import Context
 from mcp_server.engine.engine import DEFAULT_TIMEOUT, METHODS, Engine, Observer
+from mcp_server.engine.scopes import Hierarchy
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
 from mcp_server.engine.task_terms import TaskTerms
@@ -87,6 +88,7 @@ class Server:
         cache_scope: Whether what they keep may be shared between users (`public`) or not (`private`).
         extensions: Extensions of the protocol that your tools and resources implement, by identifier, with their
             settings: `{"io.modelcontextprotocol/ui": {}}`. Clients of every version are told.
+        scope_hierarchy: Which scopes imply which, for callers with tokens: `{"admin": ["write"], "write": ["read"]}`.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Server:
         ttl_ms: int = 0,
         cache_scope: Literal["public", "private"] = "private",
         extensions: Mapping[str, Mapping[str, Any]] | None = None,
+        scope_hierarchy: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         if not name:
             raise RegistrationError("a server needs a name: write Server('catalog')")
@@ -135,6 +138,7 @@ class Server:
             max_threads=max_threads,
             cache={"ttlMs": ttl_ms, "cacheScope": cache_scope},
             extensions=extensions,
+            hierarchy=_hierarchy(scope_hierarchy),
         )
         self._service.before_start(lambda: check_apps(self.registry))
 
@@ -147,6 +151,11 @@ class Server:
     def known_names(self) -> Container[str]:
         """The names of tools and prompts, as they are at any moment; for labels, which strangers must not invent."""
         return _KnownNames(self.registry)
+
+    @property
+    def hierarchy(self) -> Hierarchy:
+        """Which scopes imply which."""
+        return self._service.hierarchy
 
     # -- tools ---------------------------------------------------------------------------------------------------
 
@@ -430,6 +439,13 @@ def _store_of_the_environment() -> Store:
         return open_store(load_settings(listening=False).store)
     except (SettingsError, ValueError) as error:
         raise StoreUnavailable(str(error)) from None
+
+
+def _hierarchy(implied: Mapping[str, Collection[str]] | None) -> Hierarchy:
+    try:
+        return Hierarchy(implied)
+    except ValueError as error:
+        raise RegistrationError(f"scope_hierarchy: {error}") from error
 
 
 class _KnownNames:

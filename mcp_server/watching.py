@@ -98,7 +98,7 @@ def _record(call: Call, answer: Answer | None) -> CallRecord:
         request.peer.name,
         request.id,
         call.reference,
-        None if call.principal is None else call.principal.name,
+        None if call.principal is None else call.principal.fingerprint,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
-from mcp_server.engine.calls import Call
+from mcp_server.engine.calls import Call, Principal
 from mcp_server.engine.service import Change, Description, Kind, TaskSource
 from mcp_server.protocol.errors import bad_cursor, unknown_prompt, unknown_resource, unknown_tool
 from mcp_server.protocol.headers import Mirrored
@@ -130,6 +130,8 @@ class FakeService:
         if name != "ask":
             raise unknown_prompt(name)
         return {"messages": self.messages}
+
+    def check_reading(self, uri: str, principal: Principal | None) -> None: ...
 
     async def complete(
         self, reference: Mapping[str, Any], argument: str, value: str, context: Mapping[str, str], call: Call

@@ -62,10 +62,32 @@ def test_a_start_over_stdio_imports_nothing_that_is_excluded() -> None:
     assert _loaded(process.stderr) & EXCLUDED == set()
 
 
+def test_a_server_for_callers_with_keys_imports_nothing_of_oauth() -> None:
+    assert _rooms_of_http({"mcp_api_key": "k" + "0123456789abcdef" * 3}) == set()
+
+
+def test_a_server_for_callers_with_tokens_does() -> None:
+    loaded = _rooms_of_http({"oauth_issuers": "https://issuer.example.com", "public_url": "https://api.example.com"})
+    assert loaded == {"cryptography", "jwt", "mcp_server.oauth"}
+
+
 def test_an_import_that_is_excluded_would_be_seen() -> None:
     assert _loaded(_python("import sys, click.core; print(*sys.modules, file=sys.stderr)").stderr) & EXCLUDED == {
         "click"
     }
+
+
+def _rooms_of_http(settings: dict[str, str]) -> set[str]:
+    """What an application with these settings has loaded for the sake of tokens."""
+    program = f"""
+import sys
+from mcp_server import Server
+from mcp_server.settings import Settings
+Server("x").http_app(Settings(**{settings!r}))
+print(*[name for name in ("cryptography", "jwt", "mcp_server.oauth") if name in sys.modules], file=sys.stderr)
+"""
+    lines = _python(program).stderr.splitlines()
+    return set(lines[-1].split()) if lines else set()
 
 
 def _python(program: str, sent: str = "") -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from mcp_server.engine.first_step import FirstStep
@@ -38,7 +38,22 @@ class Principal:
     """Who calls, as somebody with the means to know has found; a client's own word for it is in its `Peer`."""
 
     name: str
-    scopes: frozenset[str] = frozenset()
+    """Stands for all the rest in limits, sessions and logs: the fingerprint of a key, or of whom a token names."""
+    scopes: frozenset[str] | None = None
+    """What its token says that it may do, without what that implies; None for a key, which may do everything."""
+    subject: str = ""
+    """The person or the machine, as the issuer calls it; empty for a key."""
+    client: str = ""
+    """The program to which the token was given."""
+    issuer: str = ""
+    """Who says so: a subject is unique only for its issuer."""
+    claims: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """What else the issuer says, such as a name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the name, by which it is found in the log."""
+        return self.name[:8]
 
 
 class Line(Protocol):

@@ -56,15 +56,19 @@ class Connection:
         self._feed: Feed | None = None
         self._feeding: asyncio.Task[None] | None = None
 
-    async def receive(self, data: bytes) -> bytes | None:
-        """The answer to whatever has come in, or None if none is due; whatever it was, nothing is raised."""
+    async def receive(self, data: bytes, principal: Principal | None = None) -> bytes | None:
+        """The answer to whatever has come in, or None if none is due; whatever it was, nothing is raised.
+
+        `principal` is who sends this message, where each comes with credentials of its own.
+        """
+        principal = principal or self._principal
         try:
             body = parse(data)
             if is_list(body) and self._session.known and takes_batches(self._session.peer.version):
-                return await self._batch(body)
+                return await self._batch(body, principal)
         except ProtocolError as error:
             return failure_bytes(None, error.failure)
-        return await self._message(body)
+        return await self._message(body, principal)
 
     def close(self) -> None:
         """The connection ends: so do its calls, and it hears no more news."""
@@ -92,14 +96,14 @@ class Connection:
             await self._pipe.send(question.message)
             return await question.answer
 
-    async def _batch(self, bodies: list[Any]) -> bytes | None:
+    async def _batch(self, bodies: list[Any], principal: Principal | None) -> bytes | None:
         if not 0 < len(bodies) <= MAX_BATCH:
             raise invalid_request(f"A batch must hold between 1 and {MAX_BATCH} messages")
-        answers = await asyncio.gather(*[self._message(body, batched=True) for body in bodies])
+        answers = await asyncio.gather(*[self._message(body, principal, batched=True) for body in bodies])
         due = [answer for answer in answers if answer is not None]
         return b"[" + b",".join(due) + b"]" if due else None
 
-    async def _message(self, body: object, *, batched: bool = False) -> bytes | None:
+    async def _message(self, body: object, principal: Principal | None, *, batched: bool = False) -> bytes | None:
         try:
             message = shape(body)
             if isinstance(message, Request):
@@ -109,17 +113,15 @@ class Connection:
         except ProtocolError as error:
             return failure_bytes(readable_id(body), error.failure)
         if isinstance(message, Request):
-            return await self._request(message)
+            return await self._request(message, principal)
         if isinstance(message, Notification):
             self._notified(message)
         else:
             self._asked.answer(message)
         return None
 
-    async def _request(self, request: Request) -> bytes | None:
-        answer = await self._engine.answer(
-            request, self, self._in_flight, session=self._session, principal=self._principal
-        )
+    async def _request(self, request: Request, principal: Principal | None) -> bytes | None:
+        answer = await self._engine.answer(request, self, self._in_flight, session=self._session, principal=principal)
         if answer is None:
             return None
         message = self._engine.render(request, answer)
@@ -135,7 +137,7 @@ class Connection:
         if notification.method == "notifications/cancelled":
             self._in_flight.cancel(notification.params.get("requestId"))
         elif notification.method == "notifications/initialized" and self._session.known and self._feeding is None:
-            self._feed = self._engine.open_feed(self._session)
+            self._feed = self._engine.open_feed(self._session, self._principal)
             self._feeding = asyncio.create_task(self._tell(self._feed))
 
     async def _tell(self, feed: Feed) -> None:

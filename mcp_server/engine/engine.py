@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from mcp_server.engine.calls import Call, Line, Principal, new_reference
@@ -154,7 +155,7 @@ class Engine:
         tasks_of_2025_11_25 = dict.fromkeys(
             ("tasks/get", "tasks/result", "tasks/list", "tasks/cancel"), self._about_tasks
         )
-        legacy_only = LegacyMethods(lambda: self._about()[0]).table()
+        legacy_only = LegacyMethods(lambda: self._about()[0], service.check_reading).table()
         self._methods: dict[str, dict[str, Handler]] = {
             **dict.fromkeys(LEGACY_VERSIONS, both | legacy_only),
             **dict.fromkeys(MODERN_VERSIONS, both | modern_only),
@@ -271,9 +272,11 @@ class Engine:
         """What the service says of itself."""
         return self._service.describe()
 
-    def open_feed(self, session: Session) -> Feed:
+    def open_feed(self, session: Session, principal: Principal | None = None) -> Feed:
         """News for a legacy client: of every list, and of the resources it has subscribed to."""
-        return self._hub.open(lambda: Interest(ALL_LISTS, frozenset(session.resources)))
+        return self._hub.open(
+            lambda: Interest(ALL_LISTS, frozenset(session.resources)), partial(self._may_read, principal=principal)
+        )
 
     def close_feeds(self) -> None:
         """End all news, with a proper answer to every subscription: the server is about to stop."""
@@ -282,6 +285,13 @@ class Engine:
     def close_feed(self, feed: Feed) -> None:
         """The client of this feed is gone."""
         self._hub.close(feed)
+
+    def _may_read(self, uri: str, principal: Principal | None) -> bool:
+        try:
+            self._service.check_reading(uri, principal)
+        except ProtocolError:
+            return False
+        return True
 
     def _lists_offered(self) -> frozenset[str]:
         return lists_offered(self._about()[0].capabilities)
@@ -383,7 +393,9 @@ class Engine:
         return self._about()[1]
 
     async def _listen(self, call: Call) -> Result:
+        may_read = partial(self._may_read, principal=call.principal)
         interest = Interest.from_filter(call.request.params, self._about()[0].capabilities)
+        interest = replace(interest, resources=frozenset(filter(may_read, interest.resources)))
         source = self._service.tasks
         methods = None
         if source is not None and call.request.params["notifications"].get("taskIds") is not None:
@@ -392,7 +404,7 @@ class Engine:
         mark = {"_meta": {modern.SUBSCRIPTION_ID: call.request.id}}
         call.timeout = None
         # The feed is opened before the acknowledgement, so that nothing which happens after it can be missed.
-        feed = self._hub.open(lambda: interest)
+        feed = self._hub.open(lambda: interest, may_read)
         call.ending = feed.end
         lifetime = self._listen_for
         ending = None if lifetime is None else asyncio.get_running_loop().call_later(lifetime, feed.end)

@@ -15,15 +15,21 @@ from mcp_server.protocol.errors import invalid_params
 from mcp_server.protocol.results import Result
 
 if TYPE_CHECKING:
-    from mcp_server.engine.calls import Call
+    from mcp_server.engine.calls import Call, Principal
     from mcp_server.engine.service import Description
 
 
 class LegacyMethods:
-    """Answers those methods; `describe` tells what the server says of itself."""
+    """Answers those methods.
 
-    def __init__(self, describe: Callable[[], Description]) -> None:
+    `describe` tells what the server says of itself, `check_reading` refuses who must not read a resource.
+    """
+
+    def __init__(
+        self, describe: Callable[[], Description], check_reading: Callable[[str, Principal | None], None]
+    ) -> None:
         self._describe = describe
+        self._check_reading = check_reading
 
     def table(self) -> dict[str, Callable[[Call], Coroutine[Any, Any, Result]]]:
         """What answers which method."""
@@ -59,6 +65,7 @@ class LegacyMethods:
 
     async def _subscribe(self, call: Call) -> Result:
         uri = text(call.request.params, "uri")
+        self._check_reading(uri, call.principal)
         if call.session is not None:
             if len(uri) > MAX_URI:
                 raise invalid_params(f"A URI may have at most {MAX_URI} characters")

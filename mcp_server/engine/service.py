@@ -20,7 +20,7 @@ from mcp_server.protocol.headers import Mirrored
 from mcp_server.protocol.results import Prepared, Result
 
 if TYPE_CHECKING:
-    from mcp_server.engine.calls import Call
+    from mcp_server.engine.calls import Call, Principal
 
 
 class Kind(Enum):
@@ -102,7 +102,8 @@ class Service(Protocol):
     """Answers in the newest model.
 
     Every method that answers may raise `ProtocolError`, whose text reaches the caller. Whatever else it raises is
-    logged and masked by the engine.
+    logged and masked by the engine. `insufficient_scope` is how it says that the caller's token does not suffice:
+    `call.principal` tells what it may do, and the transport makes of the error what its clients understand.
     """
 
     @property
@@ -140,6 +141,14 @@ class Service(Protocol):
 
     async def get_prompt(self, name: str, arguments: dict[str, str], call: Call) -> Result:
         """A prompt with its arguments filled in."""
+        ...
+
+    def check_reading(self, uri: str, principal: Principal | None) -> None:
+        """Somebody wants to hear of the changes of a resource, which need not exist.
+
+        Raises:
+            ProtocolError: It exists, and they must not read it.
+        """
         ...
 
     async def complete(

@@ -128,10 +128,15 @@ def watches(resources: Iterable[str], uri: str) -> bool:
 
 
 class Feed:
-    """What one listener has not heard yet; `interest` is asked anew at each change, so it may change too."""
+    """What one listener has not heard yet; `interest` is asked anew at each change, so it may change too.
 
-    def __init__(self, interest: Callable[[], Interest]) -> None:
+    `may_read` says which resources the listener may hear of: it may watch a folder without being
+    allowed all that is in it.
+    """
+
+    def __init__(self, interest: Callable[[], Interest], may_read: Callable[[str], bool]) -> None:
         self._interest = interest
+        self._may_read = may_read
         self._ended = False
         self._unheard: dict[News, None] = {}
         self._something = asyncio.Event()
@@ -140,7 +145,7 @@ class Feed:
         """Keep this change for the listener, if it is interested."""
         interest = self._interest()
         if isinstance(change, ResourceUpdated):
-            if not watches(interest.resources, change.uri):
+            if not (watches(interest.resources, change.uri) and self._may_read(change.uri)):
                 return
             news = News(_UPDATED, change.uri)
         elif isinstance(change, TaskChanged):
@@ -187,10 +192,10 @@ class Hub:
         self._feeds: set[Feed] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def open(self, interest: Callable[[], Interest]) -> Feed:
+    def open(self, interest: Callable[[], Interest], may_read: Callable[[str], bool]) -> Feed:
         """A feed that hears of every change from now on, until it is closed."""
         self._loop = asyncio.get_running_loop()
-        feed = Feed(interest)
+        feed = Feed(interest, may_read)
         self._feeds.add(feed)
         return feed
 

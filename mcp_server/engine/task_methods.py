@@ -186,7 +186,7 @@ class TaskMethods:
     @asynccontextmanager
     async def _changes(self, task_ids: frozenset[str]) -> AsyncGenerator[Feed]:
         interest = Interest(frozenset(), tasks=task_ids)
-        feed = self._hub.open(lambda: interest)
+        feed = self._hub.open(lambda: interest, lambda _: False)  # it hears of tasks, and of no resource
         try:
             yield feed
         finally:

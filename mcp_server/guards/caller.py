@@ -7,15 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 UNKNOWN = "unknown"
 """The address of everybody who has none: peers of a Unix socket, some load balancer events. One bucket for all."""
 
 
+class Bearer(Protocol):
+    """Whom a token names. Guards look at the name; those who come after know what else there is."""
+
+    @property
+    def name(self) -> str:
+        """The same for every token of one person at one program."""
+        ...
+
+
 @dataclass(slots=True)
 class Caller:
     """Filled in on the way in (`address`, then `key`) and, when a guard says no, on the way out (`refused`).
+
+    `key` is the fingerprint of a key or the name of a bearer. `bearer` may be known before it is let in, and `fault` is
+    what was wrong with a token, for the log.
 
     `headers` are the request's own, by lower-case name. A header that was sent twice has its values joined by a
     comma, as HTTP defines it; where only one makes sense (`Host`, `Authorization`), the pair is no valid value.
@@ -24,6 +36,8 @@ class Caller:
     headers: dict[bytes, bytes]
     address: str = UNKNOWN
     key: str | None = None
+    bearer: Bearer | None = None
+    fault: str | None = None
     refused: str | None = None
 
 

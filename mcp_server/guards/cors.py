@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.guards.caller import caller_of
+from mcp_server.guards.paths import Paths
 
 METHODS = ("GET", "POST", "DELETE", "OPTIONS")
 REQUEST_HEADERS = (
@@ -51,7 +52,10 @@ _ASKED = "access-control-request-headers"
 
 
 class Cors(CORSMiddleware):
-    """Grants the listed origins; with `loopback`, pages served from this machine as well (for development)."""
+    """Grants the listed origins; with `loopback`, pages served from this machine as well (for development).
+
+    Open paths grant for themselves what they grant.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,9 @@ class Cors(CORSMiddleware):
         headers: Iterable[str] = (),
         expose: Iterable[str] = (),
         max_age: int = 600,
+        open_paths: Iterable[str] = (),
     ) -> None:
+        self._open = Paths(open_paths)
         super().__init__(
             app,
             allow_origins=frozenset(origins),
@@ -79,6 +85,9 @@ class Cors(CORSMiddleware):
         # Without an Origin there is nobody to grant anything to. A GET still goes the long way: its answer may be
         # stored by a shared cache, and needs `Vary: Origin` there.
         if scope["type"] != "http" or (scope["method"] not in _CACHEABLE and b"origin" not in caller_of(scope).headers):
+            await self.app(scope, receive, send)
+            return
+        if self._open.match(scope):
             await self.app(scope, receive, send)
             return
         await super().__call__(scope, receive, send)

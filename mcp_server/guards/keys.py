@@ -1,6 +1,6 @@
 """Bearer keys: who may speak at all.
 
-With keys (or a `verify` hook), every path that is not open needs a valid one. Missing and wrong get the same words;
+With keys (or `tokens`), every path that is not open needs a valid one. Missing and wrong get the same words;
 only the challenge header tells a client which it was, as RFC 6750 wants.
 
 Without any, there are three answers, and none of them is "everybody":
@@ -10,32 +10,50 @@ Without any, there are three answers, and none of them is "everybody":
   looked at (`keyring.is_local`); others get 401 and are told what to set;
 - `unkeyed="open"`: everybody, for development, said loudly once.
 
-`verify` serves an authorization server: it gets a token that is no key of ours and gives the name of its owner, or
-None. If it raises, the request fails: no answer is not a yes.
+`tokens` knows what is no key of ours but may be somebody's token; both may be on at once, and a key is tried first. If
+it cannot be found out whether a token is valid, the request fails: no answer is not a yes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller, caller_of
 from mcp_server.guards.keyring import Keyring, bearer_token, is_local
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.refusals import Refusal, unauthorized
 
 _log = logging.getLogger(__name__)
 
-Verify = Callable[[str, Scope], Awaitable[str | None]]
-
 _NO_KEYS = "No key is configured: requests are answered on this machine only. Set MCP_API_KEY to serve others."
 
 
+class Tokens(Protocol):
+    """What knows the tokens that are no keys of ours."""
+
+    def recall(self, scope: Scope) -> bool:
+        """Whether a request's token was found valid a moment ago; if so, its bearer is in the caller's facts."""
+        ...
+
+    async def admit(self, token: bytes, scope: Scope) -> Refusal | None:
+        """Let the bearer of a token in, and note them in the caller's facts, or say how to refuse them."""
+        ...
+
+    def missing(self, scope: Scope) -> Refusal:
+        """How to refuse whoever sends no token at all."""
+        ...
+
+    def unreadable(self, scope: Scope) -> Refusal:
+        """How to refuse whoever sends something else."""
+        ...
+
+
 class KeyGuard:
-    """Refuses with 401 whoever has no valid key; notes the key's fingerprint in the caller's facts.
+    """Refuses with 401 whoever has no valid key or token; notes whose it is in the caller's facts.
 
     Raises:
         ValueError: in production, when there is no key, or a key that is a placeholder or too short.
@@ -50,16 +68,16 @@ class KeyGuard:
         unkeyed: Literal["loopback", "open"] = "loopback",
         open_paths: Iterable[str] = (),
         challenge: str = "",
-        verify: Verify | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._app = app
         self._keyring = keyring
-        self._verify = verify
+        self._tokens = tokens
         self._open_paths = Paths(open_paths)
         self._missing = unauthorized(challenge=challenge)
         self._invalid = unauthorized(error="invalid_token", challenge=challenge)
         self._not_local = unauthorized(challenge=challenge, detail=_NO_KEYS)
-        self._keyed = bool(keyring) or verify is not None
+        self._keyed = bool(keyring) or tokens is not None
         self._open = not self._keyed and unkeyed == "open"
         self._inspect(keyring, production=production)
 
@@ -73,21 +91,29 @@ class KeyGuard:
     async def _refusal(self, scope: Scope) -> Refusal | None:
         caller = caller_of(scope)
         sent = caller.headers.get(b"authorization")
-        if self._keyed and sent is not None:
-            caller.key = self._keyring.holder(sent) or await self._owner(sent, scope)
+        # A bearer who is remembered sent no key: it was looked for when the token was first seen.
+        if self._keyed and sent is not None and caller.bearer is None:
+            caller.key = self._keyring.holder(sent)
             if caller.key is not None:
                 return None
         if self._open or scope["method"] == "OPTIONS" or self._open_paths.match(scope):
             return None
+        if self._tokens is not None:
+            return await self._without_key(self._tokens, sent, scope, caller)
         if not self._keyed:
             return None if is_local(scope) else self._not_local
         return self._missing if sent is None else self._invalid
 
-    async def _owner(self, sent: bytes, scope: Scope) -> str | None:
+    async def _without_key(self, tokens: Tokens, sent: bytes | None, scope: Scope, caller: Caller) -> Refusal | None:
+        if sent is None:
+            return tokens.missing(scope)
         token = bearer_token(sent)
-        if token is None or self._verify is None:
-            return None
-        return await self._verify(token.decode("ascii"), scope)
+        if token is None:
+            return tokens.unreadable(scope)
+        refusal = await tokens.admit(token, scope)
+        if refusal is None and caller.bearer is not None:
+            caller.key = caller.bearer.name
+        return refusal
 
     def _inspect(self, keyring: Keyring, *, production: bool) -> None:
         problems = keyring.weaknesses

@@ -5,7 +5,7 @@ open counts into the same bucket, whichever face it belongs to.
 
 By address, a request that carries a key of ours is not counted: it is counted by its key a moment later. Behind one
 address may sit all users of a large client; what has to be counted by address is those we do not know, and those who
-guess keys. Without keys everybody is counted by address.
+guess keys. Without keys everybody is counted by address. A token counts by address until it was found to be valid.
 
 A refusal is a 429 with `Retry-After` in whole seconds, after which the same request passes if nothing else came in
 between. Every counted answer carries `RateLimit` and `RateLimit-Policy` (the IETF draft); a refusal also carries the
@@ -29,13 +29,15 @@ from mcp_server.guards.refusals import TOO_MANY, RawHeaders
 Bucket = Callable[[Scope], str | None]
 
 
-def by_address(keyring: Keyring | None = None) -> Bucket:
-    """Count by the client's address, except those who carry a key of this ring."""
+def by_address(keyring: Keyring | None = None, recall: Callable[[Scope], bool] | None = None) -> Bucket:
+    """Count by the client's address, except those who carry a key of this ring, or a token that is remembered."""
 
     def bucket(scope: Scope) -> str | None:
         caller = caller_of(scope)
         sent = caller.headers.get(b"authorization")
         if sent is not None and keyring is not None and keyring.holder(sent) is not None:
+            return None
+        if sent is not None and recall is not None and recall(scope):
             return None
         return caller.address
 

@@ -73,6 +73,12 @@ def unauthorized(*, error: str | None = None, challenge: str = "", detail: str =
     return Refusal(401, "unauthorized", detail, code=401, headers=(header,))
 
 
+def lacking_scope(challenge: str) -> Refusal:
+    """Make a 403 for a token that is valid and not enough; `challenge` says what would be, in header syntax."""
+    header = (b"www-authenticate", f'Bearer error="insufficient_scope", {challenge}'.encode("ascii"))
+    return Refusal(403, "insufficient_scope", "Insufficient scope", code=403, headers=(header,))
+
+
 # What is left of a refused body is not read: the connection cannot be used again.
 _CLOSE: RawHeaders = ((b"connection", b"close"),)
 
@@ -82,3 +88,6 @@ PLAIN_HTTP = Refusal(403, "https_required", "HTTPS is required", code=403)
 TOO_SLOW = Refusal(408, "request_timeout", "The body did not arrive in time", code=INVALID_REQUEST, headers=_CLOSE)
 TOO_LARGE = Refusal(413, "content_too_large", "The body is too large", code=INVALID_REQUEST, headers=_CLOSE)
 TOO_MANY = Refusal(429, "rate_limited", "Rate limit exceeded", code=429)
+UNDECIDED = Refusal(
+    503, "unavailable", "It cannot be found out at the moment who you are", code=503, headers=((b"retry-after", b"5"),)
+)

@@ -6,6 +6,7 @@ renderings, and an HTTP status only in `status_of`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -26,6 +27,8 @@ class Code(IntEnum):
     UNSUPPORTED_VERSION = -32022
     LEGACY_RESOURCE_NOT_FOUND = -32002
     """Only ever rendered for versions before 2026-07-28, which had a code of its own for this."""
+    FORBIDDEN = 403
+    """JSON-RPC has no code for what a caller may do; like the guards', it is the HTTP status."""
 
 
 class Reason:
@@ -50,6 +53,7 @@ class Reason:
     BAD_ENVELOPE: Final = "bad_envelope"
     BAD_PARAMS: Final = "bad_params"
     BAD_STATE: Final = "bad_state"
+    INSUFFICIENT_SCOPE: Final = "insufficient_scope"
 
 
 _MODERN_STATUS: Final[dict[int, int]] = {
@@ -59,12 +63,14 @@ _MODERN_STATUS: Final[dict[int, int]] = {
     Code.HEADER_MISMATCH: 400,
     Code.MISSING_CAPABILITY: 400,
     Code.UNSUPPORTED_VERSION: 400,
+    Code.FORBIDDEN: 403,
 }
 _LEGACY_STATUS: Final[dict[int, int]] = {
     Code.PARSE_ERROR: 400,
     Code.INVALID_REQUEST: 400,
     Code.HEADER_MISMATCH: 400,
     Code.UNSUPPORTED_VERSION: 400,
+    Code.FORBIDDEN: 403,
 }
 
 
@@ -90,6 +96,11 @@ class Failure:
     def reason(self) -> str | None:
         """The machine-readable reason, where there is one."""
         return None if self.data is None else self.data.get("reason")
+
+    @property
+    def scopes(self) -> list[str]:
+        """The scopes without which this cannot be done, if it was refused for the lack of one."""
+        return [] if self.data is None or self.code != Code.FORBIDDEN else self.data["scopes"]
 
 
 class ProtocolError(Exception):
@@ -160,6 +171,13 @@ def missing_capability(required: dict[str, Any]) -> ProtocolError:
         Code.MISSING_CAPABILITY,
         f"Client capability required: {', '.join(required)}",
         {"requiredCapabilities": required},
+    )
+
+
+def insufficient_scope(scopes: Iterable[str]) -> ProtocolError:
+    """The caller's token does not let it do this; `scopes` are all that it takes, so that one new token is enough."""
+    return ProtocolError(
+        Code.FORBIDDEN, "Insufficient scope", {"reason": Reason.INSUFFICIENT_SCOPE, "scopes": sorted(scopes)}
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypedDict, TypeVar
 
 from mcp_server.registry.errors import RegistrationError
 
+_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _Number = TypeVar("_Number", int, float)
 
 TAGS_KEY: Final = "mcp-server/tags"
@@ -35,6 +37,7 @@ class Labels(TypedDict, total=False):
     title: str | None
     icons: Iterable[Icon]
     tags: Collection[str]
+    scopes: Collection[str]
     meta: Mapping[str, Any] | None
 
 
@@ -47,6 +50,8 @@ class Item:
     description: str | None = None
     icons: tuple[Icon, ...] = ()
     tags: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    """What a token must let its bearer do, all of it; never listed."""
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def listing(self) -> dict[str, Any]:
@@ -71,6 +76,7 @@ class Named(TypedDict):
     description: str | None
     icons: tuple[Icon, ...]
     tags: frozenset[str]
+    scopes: frozenset[str]
     meta: Mapping[str, Any]
 
 
@@ -87,8 +93,20 @@ def named(name: str, description: str | None, labels: Labels) -> Named:
         "description": description or None,
         "icons": tuple(labels.get("icons", ())),
         "tags": frozenset(tags),
+        "scopes": _scopes(labels.get("scopes", ())),
         "meta": dict(labels.get("meta") or {}),
     }
+
+
+def _scopes(scopes: Collection[str]) -> frozenset[str]:
+    if isinstance(scopes, str):
+        raise RegistrationError(f"scopes are a collection: write `scopes=[{scopes!r}]`")
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise RegistrationError(
+                f'{scope!r} is no scope: it is made of ASCII letters, digits and signs but " and \\'
+            )
+    return frozenset(scopes)
 
 
 def positive(what: str, value: _Number | None) -> _Number | None:

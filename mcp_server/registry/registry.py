@@ -30,6 +30,8 @@ _KINDS: Final[dict[type, Kind]] = {
     ResourceTemplate: "templates",
     Prompt: "prompts",
 }
+_MOST_FILTERED: Final = 64
+"""How many filtered lists are kept at once; there are as many as callers have combinations of scopes."""
 _log: Final = logging.getLogger("mcp_server.registry")
 
 
@@ -51,7 +53,7 @@ class Registry:
         self._page_size = page_size
         self._writing = threading.Lock()
         self._entries: dict[Kind, Mapping[str, Entry]] = {kind: MappingProxyType({}) for kind in _KINDS.values()}
-        self._pages: dict[Kind, tuple[Mapping[str, Entry], Pages]] = {}
+        self._pages: dict[Kind, _Lists] = {}
         self._listeners: tuple[Callable[[Kind], None], ...] = ()
 
     @property
@@ -120,14 +122,16 @@ class Registry:
                 return template, values
         return None
 
-    def page(self, kind: Kind, cursor: str | None = None) -> Page:
-        """A page of a list, the same object until that list changes; raises `BadCursor`."""
-        entries = self._entries[kind]
-        of, pages = self._pages.get(kind, (None, None))
-        if pages is None or of is not entries:
-            pages = Pages(kind, entries, self._page_size)
-            self._pages[kind] = (entries, pages)
-        return pages.page(cursor)
+    def scopes(self, kind: Kind) -> frozenset[str]:
+        """Every scope that something in this list asks for."""
+        return self._lists(kind).scopes
+
+    def page(self, kind: Kind, cursor: str | None = None, held: frozenset[str] | None = None) -> Page:
+        """A page of a list, the same object until that list changes; raises `BadCursor`.
+
+        With `held`, it is the list of what these scopes suffice for.
+        """
+        return self._lists(kind).pages(held).page(cursor)
 
     def on_change(self, listener: Callable[[Kind], None]) -> Callable[[], None]:
         """Have a function called after each change of a list, on the thread that made it; gives the way to stop it."""
@@ -139,6 +143,13 @@ class Registry:
                 self._listeners = tuple(each for each in self._listeners if each is not listener)
 
         return stop
+
+    def _lists(self, kind: Kind) -> _Lists:
+        entries = self._entries[kind]
+        lists = self._pages.get(kind)
+        if lists is None or lists.entries is not entries:
+            lists = self._pages[kind] = _Lists(kind, entries, self._page_size)
+        return lists
 
     def _changed(self, kind: Kind) -> None:
         for listener in self._listeners:
@@ -153,6 +164,31 @@ class Registry:
             _log.warning("tool %s: %s", tool.name, "; ".join(advice))
         own = tool.input_schema.get("properties", {})
         return changed(tool, ignored=frozenset(name for name in self._ignored if name not in own))
+
+
+class _Lists:
+    """One catalogue as those see it who hold different scopes, derived once each."""
+
+    def __init__(self, kind: Kind, entries: Mapping[str, Entry], page_size: int) -> None:
+        self.entries = entries
+        self.scopes = frozenset(scope for entry in entries.values() for scope in entry.scopes)
+        self._kind = kind
+        self._page_size = page_size
+        self._whole = Pages(kind, entries, page_size)
+        self._filtered: dict[frozenset[str], Pages] = {}
+
+    def pages(self, held: frozenset[str] | None) -> Pages:
+        """The list for whoever has these scopes; what nothing asks for makes no difference."""
+        if held is None or self.scopes <= held:
+            return self._whole
+        relevant = self.scopes & held
+        found = self._filtered.get(relevant)
+        if found is None:
+            if len(self._filtered) >= _MOST_FILTERED:
+                self._filtered.clear()
+            allowed = {key: entry for key, entry in self.entries.items() if entry.scopes <= relevant}
+            found = self._filtered[relevant] = Pages(self._kind, allowed, self._page_size)
+        return found
 
 
 def key_of(entry: Entry) -> str:

@@ -62,6 +62,11 @@ class _Readable(Item):
     cache_scope: CacheScope | None = None
     contents_meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def kept_for(self) -> CacheScope | None:
+        """Whom a client may show what it keeps; None for what the server says."""
+        return "private" if self.scopes else self.cache_scope
+
     def contents(self, value: Any, uri: str) -> list[dict[str, Any]]:
         """The contents for what the function returned; raises `OutputMismatch`."""
         contents = self._contents(value, uri)
@@ -212,6 +217,8 @@ def _resource(
 def _described(function: Callable[..., Any], signature: Signature, options: ResourceOptions) -> dict[str, Any]:
     """The fields that resources and templates share."""
     doc = parse(signature.doc).description
+    if options.get("scopes") and options.get("cache_scope") == "public":
+        raise RegistrationError("what needs `scopes` is not for everybody: leave out `cache_scope`, or write `private`")
     return {
         **named(options.get("name") or signature.name, options.get("description") or doc, options),
         "function": function,

@@ -30,8 +30,10 @@ def problems(settings: Settings) -> Iterator[Problem]:
     """What makes it wrong, or dangerous, to start."""
     yield from _half_of_tls(settings)
     yield from _small_burst(settings)
+    if settings.listening:
+        yield from _tokens(settings)
     if settings.production and settings.listening:
-        if not settings.keys:
+        if not (settings.keys or settings.takes_tokens):
             yield Problem("MCP_API_KEY", f"is required in production; {_MAKE_ONE}", depends=("MCP_API_KEY_PREVIOUS",))
         if settings.metrics_enabled and settings.metrics_key is None:
             yield Problem("METRICS_KEY", f"is required in production if METRICS_ENABLED=true; {_MAKE_ONE}")
@@ -48,6 +50,8 @@ def warnings(settings: Settings) -> Iterator[str]:
         yield from _open_doors(settings)
         yield from (f"{name} {fault}; in production the server would not start" for name, fault in _weak(settings))
     yield from _one_of_many(settings)
+    if settings.takes_tokens and settings.production and not (settings.keys or settings.session_secrets):
+        yield "SESSION_SECRET is not set, so that the sessions of older clients end with this process; " + _MAKE_ONE
     if EVERYBODY in settings.trusted_proxies:
         yield (
             "TRUSTED_PROXIES=* lets everybody who reaches this server directly choose the address under which "
@@ -82,12 +86,43 @@ def _small_burst(settings: Settings) -> Iterator[Problem]:
         yield Problem("RATE_LIMIT_BURST", rule, depends=("RATE_LIMIT", "RATE_LIMIT_PER_KEY"))
 
 
+def _tokens(settings: Settings) -> Iterator[Problem]:
+    """A token says for whom it is meant, and of whom its issuer is to be asked."""
+    secret = settings.mcp_jwt_secret
+    if secret is not None and len(secret.get_secret_value()) < SHORTEST_KEY:
+        # A key can only be guessed by asking us; a secret that signs, at home, from any one token.
+        yield Problem("MCP_JWT_SECRET", f"must have at least {SHORTEST_KEY} characters; {_MAKE_ONE}")
+    if settings.takes_tokens and settings.public_url is None and not _only_here(settings):
+        because = "OAUTH_ISSUERS" if settings.oauth_issuers else "MCP_JWT_SECRET"
+        rule = f"(or DOMAIN) must be set, because {because} is: tokens are valid for one address"
+        yield Problem("PUBLIC_URL", rule, depends=("DOMAIN", "HOST", "ENVIRONMENT", because))
+    for name, url in (
+        ("OAUTH_JWKS_URL", settings.oauth_jwks_url),
+        ("OAUTH_INTROSPECTION_URL", settings.oauth_introspection_url),
+    ):
+        if url is not None and len(settings.oauth_issuers) != 1:
+            yield Problem(name, "needs exactly one address in OAUTH_ISSUERS", depends=("OAUTH_ISSUERS",))
+    identity = ("OAUTH_INTROSPECTION_CLIENT_ID", "OAUTH_INTROSPECTION_CLIENT_SECRET")
+    given = (settings.oauth_introspection_client_id, settings.oauth_introspection_client_secret)
+    if settings.oauth_introspection_url is not None:
+        for name, value in zip(identity, given, strict=True):
+            if value is None:
+                rule = "must be set as well, because OAUTH_INTROSPECTION_URL is"
+                yield Problem(name, rule, depends=("OAUTH_INTROSPECTION_URL",))
+
+
+def _only_here(settings: Settings) -> bool:
+    return not settings.production and is_loopback(f"[{settings.host}]" if ":" in settings.host else settings.host)
+
+
 def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
     """Secrets that somebody could guess, and why; every one that opens a door or signs."""
     metrics_key = () if settings.metrics_key is None else (settings.metrics_key,)
+    jwt_secret = () if settings.mcp_jwt_secret is None else (settings.mcp_jwt_secret,)
     for name, secrets in (
         ("MCP_API_KEY", settings.mcp_api_key),
         ("MCP_API_KEY_PREVIOUS", settings.mcp_api_key_previous),
+        ("MCP_JWT_SECRET", jwt_secret),
         ("METRICS_KEY", metrics_key),
         ("SESSION_SECRET", settings.session_secret),
     ):
@@ -113,6 +148,13 @@ def _idle(settings: Fields) -> Iterator[str]:
     ):
         unused = settings.model_fields_set.intersection(parts) if whole in settings.model_fields_set else ()
         yield from (f"{part.upper()} is not used, because {whole.upper()} is set" for part in sorted(unused))
+    unused = {"oauth_introspection_client_id", "oauth_introspection_client_secret"} & settings.model_fields_set
+    if settings.oauth_introspection_url is None and unused:
+        yield from (f"{name.upper()} is not used unless OAUTH_INTROSPECTION_URL is set" for name in sorted(unused))
+    of_tokens = {"oauth_audience", "oauth_required_scopes", "oauth_challenge_scopes", "oauth_token_cache_seconds"}
+    if not (settings.oauth_issuers or settings.mcp_jwt_secret):
+        unused = of_tokens & settings.model_fields_set
+        yield from (f"{name.upper()} is not used unless OAUTH_ISSUERS is set" for name in sorted(unused))
     if settings.redis_url is None and settings.model_fields_set & {"redis_port", "redis_password"}:
         yield "REDIS_PORT and REDIS_PASSWORD are not used unless REDIS_HOST is set"
     of_database = {"db_port", "db_name", "db_user", "db_password"}
@@ -121,7 +163,7 @@ def _idle(settings: Fields) -> Iterator[str]:
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:
-    if not settings.keys:
+    if not (settings.keys or settings.takes_tokens):
         who = "anybody who can reach this server" if settings.without_key == "open" else "anybody on this machine"
         yield f"MCP_API_KEY is not set: {who} may call it; {_MAKE_ONE}"
     if settings.metrics_enabled and settings.metrics_key is None:

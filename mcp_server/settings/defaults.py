@@ -31,6 +31,11 @@ def use_tls(fields: dict[str, Any]) -> bool:
     return fields["ssl_cert_path"] is not None or fields["ssl_key_path"] is not None
 
 
+def challenge_scopes(fields: dict[str, Any]) -> tuple[str, ...]:
+    """What every token needs, and no more."""
+    return fields["oauth_required_scopes"]
+
+
 def rate_limit(fields: dict[str, Any]) -> str:
     """What the older spelling says, or 100 a minute."""
     count = fields["rate_limit_requests_per_minute"] or 100

@@ -16,6 +16,7 @@ from mcp_server.settings.variables import Group
 _PROCESS: Final = Group("What runs")
 _LISTENING: Final = Group("Where it listens, and under which name it is reached")
 _KEYS: Final = Group("Who may call")
+_TOKENS: Final = Group("Tokens of an identity provider, instead of a key or beside it")
 _LIMITS: Final = Group("How much and how often")
 _STREAMS: Final = Group("Event streams and sessions")
 _KEPT: Final = Group("What outlives a process, and news between processes")
@@ -142,7 +143,7 @@ class Fields(BaseSettings):
         otherwise="true if there is a certificate",
     )
 
-    # Who may call. OAuth will have its variables here.
+    # Who may call
 
     mcp_api_key: values.Secrets = _KEYS.variable(
         "MCP_API_KEY",
@@ -157,6 +158,74 @@ class Fields(BaseSettings):
         default=(),
         read_by="guards: keys, redact",
         otherwise="none",
+    )
+
+    # Tokens of an identity provider, instead of a key or beside it
+
+    oauth_issuers: values.Issuers = _TOKENS.variable(
+        "OAUTH_ISSUERS",
+        "Who issues the tokens that callers send, such as https://login.example.com/, exactly as in iss there.",
+        default=(),
+        read_by="oauth: resource",
+        otherwise="none; callers need a key",
+    )
+    oauth_audience: values.Audiences = _TOKENS.variable(
+        "OAUTH_AUDIENCE",
+        "Further audiences (aud) of tokens that are meant for this server, besides its own addresses.",
+        default=(),
+        also=("OAUTH_AUDIENCES",),
+        read_by="oauth: resource",
+        otherwise="PUBLIC_URL, alone and with /mcp",
+    )
+    oauth_required_scopes: values.Scopes = _TOKENS.variable(
+        "OAUTH_REQUIRED_SCOPES",
+        "Scopes that every token must have, whatever it is used for.",
+        default=(),
+        read_by="oauth: resource",
+        otherwise="none",
+    )
+    oauth_challenge_scopes: values.Scopes = _TOKENS.variable(
+        "OAUTH_CHALLENGE_SCOPES",
+        "Scopes that clients are told to ask for when they sign in.",
+        default=defaults.challenge_scopes,
+        read_by="oauth: resource",
+        otherwise="OAUTH_REQUIRED_SCOPES",
+    )
+    oauth_token_cache_seconds: values.WholeSeconds = _TOKENS.variable(
+        "OAUTH_TOKEN_CACHE_SECONDS",
+        "How long a token that was found valid is believed, and so how late a revocation may be noticed.",
+        default=30,
+        read_by="oauth: resource",
+    )
+    oauth_jwks_url: values.ServiceUrl | None = _TOKENS.variable(
+        "OAUTH_JWKS_URL",
+        "Where the keys of the one issuer are.",
+        read_by="oauth: resource",
+        otherwise="as the issuer's metadata say",
+    )
+    oauth_introspection_url: values.ServiceUrl | None = _TOKENS.variable(
+        "OAUTH_INTROSPECTION_URL",
+        "Where the one issuer is asked, as RFC 7662 has it, about tokens that cannot be read.",
+        read_by="oauth: resource",
+        otherwise="such tokens are refused",
+    )
+    oauth_introspection_client_id: values.Name | None = _TOKENS.variable(
+        "OAUTH_INTROSPECTION_CLIENT_ID",
+        "The name under which this server asks there.",
+        read_by="oauth: resource",
+        otherwise="none",
+    )
+    oauth_introspection_client_secret: values.Secret | None = _TOKENS.variable(
+        "OAUTH_INTROSPECTION_CLIENT_SECRET",
+        "The secret that belongs to that name.",
+        read_by="oauth: resource, guards: redact",
+        otherwise="none",
+    )
+    mcp_jwt_secret: values.Secret | None = _TOKENS.variable(
+        "MCP_JWT_SECRET",
+        "A secret, 32 or more random characters, with which programs of yours sign tokens by HS256.",
+        read_by="oauth: resource, guards: redact",
+        otherwise="such tokens are refused",
     )
 
     # How much and how often

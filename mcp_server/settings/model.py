@@ -61,6 +61,11 @@ class Settings(Fields):
         return self.environment in {"staging", "production"} or self.aws_lambda_function_name is not None
 
     @property
+    def takes_tokens(self) -> bool:
+        """Whether callers may come with tokens instead of keys."""
+        return bool(self.oauth_issuers) or self.mcp_jwt_secret is not None
+
+    @property
     def without_key(self) -> Literal["open", "loopback", "refuse"]:
         """Who may call if there is no key: everybody, this machine, or nobody."""
         if self.production:

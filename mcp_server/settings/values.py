@@ -141,6 +141,20 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _issuer(item: str) -> str:
+    parts = _url_parts(item)
+    if parts.query or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.netloc)):
+        raise ValueError
+    return item
+
+
+def _service_url(value: str) -> str:
+    parts = _url_parts(value)
+    if parts.fragment or (parts.scheme == "http" and not is_loopback(parts.netloc)):
+        raise ValueError
+    return value
+
+
 def _base_url(value: str) -> str:
     _url_parts(value)
     return value
@@ -291,6 +305,12 @@ BaseUrl = Annotated[
 ]
 Hosts = Annotated[tuple[str, ...], _each(_host(_HOST_PATTERN), "hosts such as api.example.com or *.example.com")]
 Origins = Annotated[tuple[str, ...], _each(_origin, "origins such as https://app.example.com, without a path, or *")]
+Issuers = Annotated[tuple[str, ...], _each(_issuer, "addresses that begin with https://, without a ? or a #")]
+ServiceUrl = Annotated[str, AfterValidator(_service_url), must("be an address that begins with https://")]
+Audiences = Annotated[tuple[str, ...], _each(_matching(re.compile(r"[!-~]{1,512}")), "words without blanks")]
+Scopes = Annotated[
+    tuple[str, ...], _each(_matching(re.compile(r"[!#-\[\]-~]{1,128}")), "scopes, such as items:read, without quotes")
+]
 Methods = Annotated[tuple[str, ...], _each(_matching(re.compile("[A-Z]+"), str.upper), "HTTP methods such as POST")]
 HeaderNames = Annotated[tuple[str, ...], _each(_matching(_TOKEN), "header names such as X-Requested-With")]
 HeaderName = Annotated[str, AfterValidator(_matching(_TOKEN)), must("be the name of a header, such as X-Api-Key")]

@@ -30,7 +30,7 @@ _STATUS_OF_REASON: Final = {
     Reason.TIMED_OUT: 504,
     Reason.RATE_LIMITED: 429,
 }
-_STATUS_OF_FAILURE: Final = {Reason.UNKNOWN_TOOL: 404}
+_STATUS_OF_FAILURE: Final = {Reason.UNKNOWN_TOOL: 404, Reason.INSUFFICIENT_SCOPE: 403}
 _HTTP_BAD_REQUEST: Final = 400
 _HTTP_SERVER_ERROR: Final = 500
 _PEER: Final = Peer(NEWEST)
@@ -59,7 +59,7 @@ class ActionFace:
             request = Request(0, "tools/list", cursor, _PEER)
             answer = await exchange.ask(request, InFlight(), principal=principal)
             if not isinstance(answer, Prepared | Mapping):
-                await self._finish(exchange, request, answer)
+                await exchange.conclude(request, answer)
                 return
             page = answer.result if isinstance(answer, Prepared) else answer
             tools.append(answer.rendered("action", _entries) if isinstance(answer, Prepared) else _entries(page))
@@ -74,13 +74,7 @@ class ActionFace:
             await exchange.finish(_error("bad_request", "call_tool needs name, and arguments as an object"), 400)
             return
         request = Request(0, "tools/call", {"name": name, "arguments": arguments}, _PEER)
-        await self._finish(exchange, request, await exchange.ask(request, InFlight(), principal=principal))
-
-    async def _finish(self, exchange: Exchange, request: Request, answer: Answer | None) -> None:
-        if answer is None:
-            await exchange.close()
-        else:
-            await exchange.finish(*self.tell(request, answer))
+        await exchange.conclude(request, await exchange.ask(request, InFlight(), principal=principal))
 
     def tell(self, _: Request, answer: Answer) -> tuple[bytes, int]:
         """An answer as this face has it, and its HTTP status."""

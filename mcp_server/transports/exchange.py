@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from mcp_server.engine.asked import Asked
 from mcp_server.engine.asking import Unanswered
@@ -24,7 +24,7 @@ from mcp_server.engine.calls import Call, Line, Principal
 from mcp_server.engine.engine import LISTEN, Engine
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
-from mcp_server.protocol.errors import Code, ProtocolError
+from mcp_server.protocol.errors import Code, Failure, ProtocolError
 from mcp_server.protocol.messages import Request
 from mcp_server.protocol.results import Answer
 from mcp_server.transports.journals import Journal
@@ -33,6 +33,8 @@ from mcp_server.transports.seats import Streaming
 RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
 Telling: TypeAlias = Callable[[Request, Answer], tuple[bytes, int]]
 """How an answer is told on this face: its bytes, and the HTTP status that goes with them."""
+Challenge: TypeAlias = Callable[[Scope, Sequence[str]], RawHeaders]
+"""How a client is told which scopes its next token must have."""
 
 HTTP_OK: Final = 200
 HTTP_ACCEPTED: Final = 202
@@ -97,6 +99,7 @@ class Exchange:
         journal: Callable[[], Journal] | None = None,
         until: float | None = None,
         asked: Asked | None = None,
+        challenge: Callable[[Sequence[str]], RawHeaders] | None = None,
     ) -> None:
         self._engine = engine
         self._receive = receive
@@ -107,6 +110,7 @@ class Exchange:
         self.transport = "http-events" if only_events else "http"
         self._until = until
         self._asked = asked
+        self._challenge = challenge
         self._terms = streaming
         self._open_journal = journal
         self._journal: Journal | None = None
@@ -173,6 +177,15 @@ class Exchange:
         with self._asked.open(call.request.peer, method, params) as question:
             await self._say(question.message)
             return await question.answer
+
+    async def conclude(self, request: Request, answer: Answer | None, headers: RawHeaders | None = None) -> None:
+        """What the engine has answered; nothing, if nobody waits for it any more."""
+        if answer is None:
+            await self.close()
+            return
+        if self._challenge is not None and isinstance(answer, Failure) and answer.scopes:
+            headers = [*(headers or ()), *self._challenge(answer.scopes)]
+        await self.finish(*self.tell(request, answer), headers)
 
     async def finish(self, body: bytes, status: int, headers: RawHeaders | None = None) -> None:
         """The answer; nothing comes after it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
@@ -50,6 +51,7 @@ from mcp_server.transports.deadlines import deadline_of
 from mcp_server.transports.exchange import (
     HTTP_ACCEPTED,
     HTTP_OK,
+    Challenge,
     Exchange,
     RawHeaders,
     Telling,
@@ -57,7 +59,7 @@ from mcp_server.transports.exchange import (
     send_json,
 )
 from mcp_server.transports.journals import Journal, Journals
-from mcp_server.transports.principals import principal_of
+from mcp_server.transports.principals import name_of, principal_of
 from mcp_server.transports.seats import Streaming
 from mcp_server.transports.session_ids import SessionIds
 from mcp_server.transports.streams import Streams
@@ -91,7 +93,7 @@ class _Post:
     @property
     def owner(self) -> str | None:
         """Whose session this may be."""
-        return None if self.principal is None else self.principal.name
+        return name_of(self.principal)
 
     @property
     def is_modern(self) -> bool:
@@ -114,11 +116,14 @@ class HttpFace:
         journals: Journals,
         streaming: Streaming,
         neighbours: Neighbours | None = None,
+        *,
+        challenge: Challenge | None = None,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._journals = journals
         self._actions = ActionFace(engine)
+        self._challenge = challenge
         self._streaming = streaming
         self._streams = Streams(engine, streaming)
         self._asked = Asked()
@@ -204,7 +209,7 @@ class HttpFace:
         if request.method == "tools/call" and request.peer.modern:
             self._check_mirrored(request, post.headers)
         exchange = self._exchange(post)
-        await self._finish(exchange, request, await exchange.ask(request, InFlight(), principal=post.principal))
+        await exchange.conclude(request, await exchange.ask(request, InFlight(), principal=post.principal))
 
     def _check_mirrored(self, request: Request, headers: Headers) -> None:
         name, arguments = request.params.get("name"), request.params.get("arguments")
@@ -224,7 +229,7 @@ class HttpFace:
         exchange = self._exchange(post, session)
         in_flight = self._in_flight_of(post.session)
         answer = await exchange.ask(request, in_flight, session=session, principal=post.principal)
-        await self._finish(exchange, request, answer)
+        await exchange.conclude(request, answer)
 
     async def _initialize(self, post: _Post, request: Request) -> None:
         session = Session()
@@ -233,7 +238,7 @@ class HttpFace:
         headers: RawHeaders = []
         if answer is not None and not isinstance(answer, Failure):
             headers.append((_SESSION_HEADER, self._sessions.mint(session, post.owner).encode()))
-        await self._finish(exchange, request, answer, headers)
+        await exchange.conclude(request, answer, headers)
 
     async def _notification(self, post: _Post, notification: Notification) -> None:
         session = post.session
@@ -329,6 +334,7 @@ class HttpFace:
             journal=self._journal(post.session, session),
             until=deadline_of(post.scope),
             asked=None if session is None or post.session is None else self._asked,
+            challenge=None if self._challenge is None else partial(self._challenge, post.scope),
         )
 
     def _journal(self, session_id: str | None, session: Session | None) -> Callable[[], Journal] | None:
@@ -336,14 +342,6 @@ class HttpFace:
             return None
         primed = at_least(session.peer.version, V2025_11_25)
         return lambda: self._journals.open(session_id, primed=primed)
-
-    async def _finish(
-        self, exchange: Exchange, request: Request, answer: Answer | None, headers: RawHeaders | None = None
-    ) -> None:
-        if answer is None:
-            await exchange.close()
-        else:
-            await exchange.finish(*self._tell(request, answer), headers)
 
     def _tell(self, request: Request, answer: Answer) -> tuple[bytes, int]:
         legacy = request.peer.version in LEGACY_VERSIONS

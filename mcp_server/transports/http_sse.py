@@ -22,7 +22,7 @@ from mcp_server.protocol.errors import invalid_request
 from mcp_server.protocol.rendering import failure_bytes
 from mcp_server.transports.bodies import ClientGone, read_body
 from mcp_server.transports.exchange import HTTP_ACCEPTED, event, send_empty, send_json
-from mcp_server.transports.principals import principal_of
+from mcp_server.transports.principals import name_of, principal_of
 from mcp_server.transports.seats import Streaming
 from mcp_server.transports.streams import respond_with_events
 
@@ -61,7 +61,8 @@ class HttpSse:
             return
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         client = self._clients.get(query.get("session_id", [""])[0])
-        if client is None or client.principal != principal_of(scope):
+        principal = principal_of(scope)
+        if client is None or name_of(client.principal) != name_of(principal):
             failure = invalid_request("There is no such stream: open one with GET").failure
             await send_json(send, _HTTP_NOT_FOUND, failure_bytes(None, failure))
             return
@@ -69,7 +70,7 @@ class HttpSse:
             data = await read_body(receive)
         except ClientGone:
             return
-        client.take(data)
+        client.take(data, principal)
         await send_empty(send, HTTP_ACCEPTED)
 
     def drain(self) -> None:
@@ -98,9 +99,9 @@ class _Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
-    def take(self, data: bytes) -> None:
-        """Answer a message, in a task of its own."""
-        task = asyncio.create_task(self._answer(data))
+    def take(self, data: bytes, principal: Principal | None) -> None:
+        """Answer a message, in a task of its own; its sender may do what its own token says, not the stream's."""
+        task = asyncio.create_task(self._answer(data, principal))
         self._tasks.add(task)
         task.add_done_callback(self._answered)
 
@@ -135,7 +136,7 @@ class _Client:
         if self._draining and not self._tasks and not self.unread.full():
             self.unread.put_nowait(None)
 
-    async def _answer(self, data: bytes) -> None:
-        answer = await self._connection.receive(data)
+    async def _answer(self, data: bytes, principal: Principal | None) -> None:
+        answer = await self._connection.receive(data, principal)
         if answer is not None:
             self.deliver(answer)

@@ -11,9 +11,16 @@ from mcp_server.guards.caller import caller_of
 
 
 def principal_of(scope: Scope) -> Principal | None:
-    """The holder of the key that came with the request; None where no key is asked for."""
-    key = caller_of(scope).key
-    return None if key is None else _holder(key)
+    """Whom the token of a request names, or the holder of its key; None where nobody has to say."""
+    caller = caller_of(scope)
+    if isinstance(caller.bearer, Principal):
+        return caller.bearer
+    return None if caller.key is None else _holder(caller.key)
+
+
+def name_of(principal: Principal | None) -> str | None:
+    """What stays the same when somebody comes back with another token: whose session something is."""
+    return None if principal is None else principal.name
 
 
 @lru_cache(maxsize=1024)

@@ -53,6 +53,9 @@ class _Stream:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            caller = caller_of(self._scope)
+            if caller.bearer is not None:
+                logger.info(lines.oauth_success(caller.bearer.name[:8]))
             self._begin(message.get("headers", ()))
         elif self._open:
             self._look_at(message.get("body", b""))

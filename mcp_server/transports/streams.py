@@ -9,11 +9,13 @@ from typing import Final
 from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
+from mcp_server.engine.calls import Principal
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.sessions import Session
 from mcp_server.engine.subscriptions import Feed
 from mcp_server.transports.exchange import READING_TIME, event, send_empty
 from mcp_server.transports.journals import Journal
+from mcp_server.transports.principals import principal_of
 from mcp_server.transports.seats import Streaming
 
 HTTP_UNAVAILABLE: Final = 503
@@ -49,7 +51,7 @@ class Streams:
 
     async def news(self, session_id: str, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a session's news until it ends, its client goes or the server stops."""
-        await self._respond(self._news(session_id, session), scope, receive, send)
+        await self._respond(self._news(session_id, session, principal_of(scope)), scope, receive, send)
 
     def end(self, session_id: str) -> None:
         """There is no such session any more."""
@@ -63,8 +65,8 @@ class Streams:
     async def _respond(self, events: AsyncGenerator[bytes], scope: Scope, receive: Receive, send: Send) -> None:
         await respond_with_events(events, self._streaming, scope, receive, send)
 
-    async def _news(self, session_id: str, session: Session) -> AsyncGenerator[bytes]:
-        feed = self._engine.open_feed(session)
+    async def _news(self, session_id: str, session: Session, principal: Principal | None) -> AsyncGenerator[bytes]:
+        feed = self._engine.open_feed(session, principal)
         feeds = self._feeds.setdefault(session_id, set())
         feeds.add(feed)
         ending = asyncio.get_running_loop().call_later(self._streaming.lifetime, feed.end)

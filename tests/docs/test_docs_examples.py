@@ -13,7 +13,7 @@ import pytest
 from generate import ROOT
 from starlette.testclient import TestClient as Browser
 
-from mcp_server import Server
+from mcp_server import Principal, Server
 from mcp_server.testing import TestClient
 
 T = TypeVar("T")
@@ -173,3 +173,27 @@ def test_the_check_that_is_shown_follows_the_database(is_open: bool, failed: lis
     ready = example("ready")
     ready.database["open"] = is_open
     assert asyncio.run(ready.server.failed_checks()) == failed
+
+
+def test_a_tool_shows_itself_to_those_who_may_call_it() -> None:
+    server = example("scopes").server
+
+    async def seen(*scopes: str) -> list[str]:
+        async with TestClient(server.engine(), principal=Principal("anna", frozenset(scopes), "anna")) as client:
+            return [tool["name"] for tool in await client.list_tools()]
+
+    assert asyncio.run(seen()) == []
+    assert asyncio.run(seen("items:read")) == ["count"]
+    assert asyncio.run(seen("admin")) == ["count", "add"]
+
+
+def test_what_depends_on_an_argument_is_asked_of_the_context() -> None:
+    server = example("scopes").server
+
+    async def taken(*scopes: str) -> str:
+        async with TestClient(server.engine(), principal=Principal("anna", frozenset(scopes), "anna")) as client:
+            assert (await client.call_tool("count", item="tea")).structured == {"number": 3, "asked_by": "anna"}
+            return (await client.call_tool("add", item="tea", number=-1)).text
+
+    assert asyncio.run(taken("items:write")) == "Only an administrator takes something away."
+    assert asyncio.run(taken("admin")) == "2"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcp_server.guards.caller import caller_of
 from mcp_server.guards.keyring import Keyring, bearer_token, fingerprint
 from mcp_server.guards.keys import KeyGuard
+from mcp_server.guards.refusals import Refusal, unauthorized
 
 KEY = "3q2-7wAAtQ_9hXz.b4n0-key-number-one~"
 OTHER = "Zx81ppLm02-another-key-for-rotation=="
@@ -272,39 +273,85 @@ def test_no_header_breaks_the_reading(sent: bytes) -> None:
     assert token is None or (token in sent and sent.lower().startswith(b"bearer "))
 
 
-async def owner(token: str, scope: MutableMapping[str, Any]) -> str | None:
-    return f"user:{token[3:]}" if token.startswith("at-") else None
+class Named(str):
+    """A bearer who is nothing but a name."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        return str(self)
 
 
-def test_a_token_of_an_authorization_server_is_verified() -> None:
-    guard, seen = guarded(verify=owner, production=True)
+class Town:
+    """Knows the tokens of its citizens."""
+
+    refusal = unauthorized(error="invalid_token", detail="stranger")
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def recall(self, scope: MutableMapping[str, Any]) -> bool:
+        caller_of(scope).bearer = Named("anna")
+        return True
+
+    async def admit(self, token: bytes, scope: MutableMapping[str, Any]) -> Refusal | None:
+        self.asked.append(token)
+        if not token.startswith(b"at-"):
+            return self.refusal
+        caller_of(scope).bearer = Named(token[3:].decode())
+        return None
+
+    def missing(self, scope: MutableMapping[str, Any]) -> Refusal:
+        return unauthorized(detail="nobody")
+
+    def unreadable(self, scope: MutableMapping[str, Any]) -> Refusal:
+        return self.refusal
+
+
+def test_the_bearer_of_a_token_is_let_in_under_their_name() -> None:
+    guard, seen = guarded(tokens=Town(), production=True)
     assert [status(guard, "Bearer at-anna"), status(guard, "Bearer guess"), status(guard)] == [200, 401, 401]
-    assert caller_of(seen.scopes[0]).key == "user:anna"
+    assert caller_of(seen.scopes[0]).key == "anna"
+
+
+def test_the_knower_of_tokens_says_how_to_refuse() -> None:
+    guard, _ = guarded(tokens=Town())
+    refused = [get(guard).json()["detail"], get(guard, headers=[("authorization", "Bearer x")]).json()["detail"]]
+    assert refused == ["nobody", "stranger"]
 
 
 def test_keys_and_tokens_work_side_by_side() -> None:
-    guard, _ = guarded(KEY, verify=owner)
+    town = Town()
+    guard, _ = guarded(KEY, tokens=town)
     assert [status(guard, f"Bearer {KEY}"), status(guard, "Bearer at-anna")] == [200, 200]
+    assert town.asked == [b"at-anna"]
 
 
-def test_with_an_authorization_server_this_machine_needs_a_token_too() -> None:
-    guard, _ = guarded(verify=owner)
+def test_with_tokens_this_machine_needs_one_too() -> None:
+    guard, _ = guarded(tokens=Town())
     assert get(guard, headers=[("host", "localhost")], **LOCAL).status == 401
 
 
 def test_what_is_no_token_is_not_sent_to_be_verified() -> None:
-    async def broken(token: str, scope: MutableMapping[str, Any]) -> str | None:
-        raise AssertionError(token)
+    town = Town()
+    guard, _ = guarded(tokens=town)
+    assert (status(guard, "Basic abc"), town.asked) == (401, [])
 
-    guard, _ = guarded(verify=broken)
-    assert status(guard, "Basic abc") == 401
+
+def test_nobody_is_asked_for_a_token_on_an_open_path() -> None:
+    town = Town()
+    guard, _ = guarded(tokens=town, open_paths=["/open"])
+    assert get(guard, path="/open", headers=[("authorization", "Bearer guess")]).status == 200
+    assert town.asked == []
 
 
 def test_a_verification_that_fails_is_not_a_yes() -> None:
-    async def broken(token: str, scope: MutableMapping[str, Any]) -> str | None:
-        raise ConnectionError
+    class Broken(Town):
+        async def admit(self, token: bytes, scope: MutableMapping[str, Any]) -> Refusal | None:
+            raise ConnectionError
 
-    guard, seen = guarded(verify=broken)
+    guard, seen = guarded(tokens=Broken())
     with pytest.raises(ConnectionError):
         status(guard, "Bearer at-anna")
     assert not seen.scopes

@@ -100,6 +100,108 @@ def test_a_well_kept_server_has_no_warnings() -> None:
     assert warnings_of(environment="production", metrics_enabled=True, metrics_key=STRONG, domain="a.example") == []
 
 
+# Tokens
+
+ISSUER = "https://login.example.com/"
+TOKENS: dict[str, Any] = {"oauth_issuers": ISSUER, "domain": "api.example.com", "mcp_api_key": ()}
+
+
+def with_tokens(**fields: Any) -> Settings:
+    given: dict[str, Any] = {**TOKENS, **fields}
+    return Settings(**given)
+
+
+@pytest.mark.parametrize("accepted", [{"oauth_issuers": ISSUER}, {"mcp_jwt_secret": STRONG}])
+def test_who_takes_tokens_needs_no_key(accepted: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"environment": "production", "domain": "api.example.com", "session_secret": STRONG}
+    settings = Settings(**given, **accepted)
+    assert (settings.takes_tokens, settings.keys, settings.warnings) == (True, (), ())
+
+
+def test_an_issuer_is_taken_letter_for_letter() -> None:
+    settings = with_tokens(oauth_issuers=f"{ISSUER}, https://Login.example.com/Tenant/v2.0")
+    assert settings.oauth_issuers == (ISSUER, "https://Login.example.com/Tenant/v2.0")
+
+
+@pytest.mark.parametrize("issuer", ["http://login.example.com", "login.example.com", "https://a.example/?x", "x://y"])
+def test_an_issuer_is_asked_over_https(issuer: str) -> None:
+    [problem] = problems_of(**{**TOKENS, "oauth_issuers": issuer})
+    assert problem.startswith("OAUTH_ISSUERS must be a list, separated by commas, of addresses that begin with https")
+
+
+@pytest.mark.parametrize("url", ["http://login.example.com/jwks", "https://login.example.com/#x", "jwks"])
+def test_keys_are_fetched_over_https(url: str) -> None:
+    assert problems_of(**TOKENS, oauth_jwks_url=url) == ["OAUTH_JWKS_URL must be an address that begins with https://"]
+
+
+def test_an_issuer_on_this_machine_may_do_without() -> None:
+    assert Settings(oauth_issuers="http://localhost:9000").oauth_issuers == ("http://localhost:9000",)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "0.0.0.0"}, {"environment": "production", "mcp_api_key": STRONG}])
+@pytest.mark.parametrize("accepted", [{"oauth_issuers": ISSUER}, {"mcp_jwt_secret": STRONG}])
+def test_who_takes_tokens_must_know_its_own_address(elsewhere: dict[str, Any], accepted: dict[str, Any]) -> None:
+    [problem] = problems_of(**elsewhere, **accepted)
+    assert problem.startswith(f"PUBLIC_URL (or DOMAIN) must be set, because {next(iter(accepted)).upper()} is")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_on_this_machine_the_address_is_known(host: str) -> None:
+    assert Settings(host=host, oauth_issuers=ISSUER).takes_tokens  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", ["oauth_jwks_url", "oauth_introspection_url"])
+@pytest.mark.parametrize("issuers", [(), f"{ISSUER} https://second.example.com"])
+def test_a_place_to_ask_belongs_to_one_issuer(name: str, issuers: Any) -> None:
+    asked = {"oauth_introspection_client_id": "x", "oauth_introspection_client_secret": "y"}
+    given = {**TOKENS, **asked, "mcp_api_key": STRONG, "oauth_issuers": issuers, name: f"{ISSUER}x"}
+    assert problems_of(**given) == [f"{name.upper()} needs exactly one address in OAUTH_ISSUERS"]
+
+
+def test_who_asks_about_tokens_says_who_it_is() -> None:
+    assert problems_of(**TOKENS, oauth_introspection_url=f"{ISSUER}introspect") == [
+        "OAUTH_INTROSPECTION_CLIENT_ID must be set as well, because OAUTH_INTROSPECTION_URL is",
+        "OAUTH_INTROSPECTION_CLIENT_SECRET must be set as well, because OAUTH_INTROSPECTION_URL is",
+    ]
+
+
+def test_a_secret_that_signs_is_long_everywhere() -> None:
+    [problem] = problems_of(mcp_api_key=STRONG, mcp_jwt_secret=STRONG[:31])
+    assert problem.startswith("MCP_JWT_SECRET must have at least 32 characters")
+
+
+def test_a_placeholder_signs_nothing_in_production() -> None:
+    [problem] = problems_of(environment="production", domain="a.example", mcp_jwt_secret="your_" + STRONG)
+    assert problem.startswith("MCP_JWT_SECRET is a placeholder")
+
+
+def test_sessions_that_end_with_the_process_are_a_warning() -> None:
+    [warning] = with_tokens(environment="production").warnings
+    assert warning.startswith("SESSION_SECRET is not set")
+
+
+def test_a_setting_for_tokens_is_not_used_without_an_issuer() -> None:
+    assert warnings_of(oauth_audience="a", oauth_required_scopes="b") == [
+        "OAUTH_AUDIENCE is not used unless OAUTH_ISSUERS is set",
+        "OAUTH_REQUIRED_SCOPES is not used unless OAUTH_ISSUERS is set",
+    ]
+    assert warnings_of(**{**TOKENS, "mcp_api_key": STRONG}, oauth_introspection_client_id="a") == [
+        "OAUTH_INTROSPECTION_CLIENT_ID is not used unless OAUTH_INTROSPECTION_URL is set"
+    ]
+
+
+@pytest.mark.parametrize("scopes", ['items"read', "back\\slash", "ümlaut"])
+def test_what_is_no_scope_is_refused(scopes: str) -> None:
+    [problem] = problems_of(**TOKENS, oauth_required_scopes=scopes)
+    assert problem.startswith("OAUTH_REQUIRED_SCOPES must be a list")
+
+
+def test_what_every_token_needs_is_what_clients_ask_for() -> None:
+    settings = with_tokens(oauth_required_scopes="b a")
+    assert settings.oauth_challenge_scopes == ("b", "a")
+    assert with_tokens(oauth_challenge_scopes="c").oauth_challenge_scopes == ("c",)
+
+
 # HTTPS
 
 

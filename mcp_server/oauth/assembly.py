@@ -1,0 +1,125 @@
+"""What OAuth adds to the HTTP application, put together from the settings in this one place.
+
+`oauth_from` is asked once, at the start, and only if something is on. The resource role is made here. An authorization
+server of our own hands in the verifier of its tokens, its address and its pages; nothing else about it is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from mcp_server.oauth.access import TokenVerifier
+from mcp_server.oauth.resource import metadata
+from mcp_server.oauth.resource.addresses import Addresses, bases_of
+from mcp_server.oauth.resource.chain import Chain
+from mcp_server.oauth.resource.claims import Demands
+from mcp_server.oauth.resource.door import Challenges, Door
+from mcp_server.oauth.resource.fetching import Fetcher
+from mcp_server.oauth.resource.introspection import Introspection
+from mcp_server.oauth.resource.keysets import KeySet
+from mcp_server.oauth.resource.signed import SignedByIssuer, SignedWithSecret
+
+if TYPE_CHECKING:
+    from mcp_server.engine.scopes import Hierarchy
+    from mcp_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """What an authorization server of our own adds."""
+
+    issuer: str
+    verifier: TokenVerifier
+    routes: Sequence[BaseRoute] = ()
+    open_paths: Sequence[str] = ()
+    """Paths for which nobody needs a token, as the guards write them."""
+    shared_paths: Sequence[str] = ()
+    """Those of them that pages of every origin may read; they grant that themselves."""
+    closes: Sequence[Callable[[], Awaitable[None]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """What OAuth adds to the HTTP application."""
+
+    door: Door
+    """Checks tokens, for the key guard."""
+    challenge: Callable[[Scope, Sequence[str]], list[tuple[bytes, bytes]]]
+    """Tells a client which scopes its next token must have, for the transports."""
+    routes: tuple[BaseRoute, ...]
+    open_paths: tuple[str, ...]
+    """Paths for which nobody needs a token; they are counted all the same."""
+    shared_paths: tuple[str, ...]
+    """Those of them that pages of every origin may read; they grant that themselves."""
+    closes: tuple[Callable[[], Awaitable[None]], ...]
+    """What is to be let go of in the end."""
+
+
+def oauth_from(settings: Settings, *, name: str, hierarchy: Hierarchy, issuing: Issuing | None = None) -> OAuth:
+    """Put together what the settings ask for.
+
+    Args:
+        settings: What the operator has decided.
+        name: What the server is called, for whoever is to sign in to it.
+        hierarchy: Which scopes imply which.
+        issuing: An authorization server of our own, if there is one.
+    """
+    addresses = Addresses(bases_of(settings.public_url, settings.allowed_hosts, settings.port))
+    demands = Demands([*addresses.audiences, *settings.oauth_audience])
+    fetcher = Fetcher()
+    issuers = [*([issuing.issuer] if issuing else []), *settings.oauth_issuers]
+    scopes = [scope for scope in settings.oauth_challenge_scopes if scope != "offline_access"]
+    challenges = Challenges(
+        addresses,
+        scopes,
+        settings.oauth_required_scopes,
+        "Invalid API key" if settings.keys else "A valid access token is required",
+        signs_in=bool(issuers),
+    )
+    chain = Chain(
+        {
+            issuer: SignedByIssuer(issuer, KeySet(issuer, fetcher, settings.oauth_jwks_url), demands)
+            for issuer in settings.oauth_issuers
+        },
+        _secret(settings, issuers, demands),
+        issuing.verifier if issuing else None,
+        _introspection(settings, demands, fetcher),
+    )
+    door = Door(
+        chain,
+        challenges,
+        required=settings.oauth_required_scopes,
+        hierarchy=hierarchy,
+        remembered_for=settings.oauth_token_cache_seconds,
+    )
+    documents: list[Route] = []
+    if issuers:
+        documents = metadata.routes(addresses, metadata.Metadata(name, issuers, scopes))
+    paths = tuple(route.path for route in documents)
+    return OAuth(
+        door,
+        challenges.headers,
+        (*documents, *(issuing.routes if issuing else ())),
+        (*paths, *(issuing.open_paths if issuing else ())),
+        (*paths, *(issuing.shared_paths if issuing else ())),
+        (fetcher.close, *(issuing.closes if issuing else ())),
+    )
+
+
+def _secret(settings: Settings, issuers: Sequence[str], demands: Demands) -> SignedWithSecret | None:
+    if settings.mcp_jwt_secret is None:
+        return None
+    return SignedWithSecret(settings.mcp_jwt_secret.get_secret_value(), issuers, demands)
+
+
+def _introspection(settings: Settings, demands: Demands, fetcher: Fetcher) -> Introspection | None:
+    url, client = settings.oauth_introspection_url, settings.oauth_introspection_client_id
+    secret = settings.oauth_introspection_client_secret
+    if url is None or client is None or secret is None:
+        return None
+    return Introspection(settings.oauth_issuers[0], url, (client, secret.get_secret_value()), demands, fetcher)
