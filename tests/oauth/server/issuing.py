@@ -139,7 +139,7 @@ def house(
 @contextmanager
 def listens(app: Any, listening: socket.socket, **options: Any) -> Generator[asyncio.AbstractEventLoop]:
     """An application on a socket, in a thread with a loop of its own."""
-    running = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="trace", lifespan="on", **options))
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level=None, lifespan="on", **options))
     loop, ready = asyncio.new_event_loop(), threading.Event()
 
     async def main() -> None:
