@@ -34,8 +34,9 @@ _NEGATIVE: Final = 30.0
 _KEYS_FOR: Final = 300.0
 _MOST: Final = 1000
 _AT_ONCE: Final = 8
+_PORTS: Final = 1 << 16
 _AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,10})", re.IGNORECASE)
-_FORM: Final = re.compile(r"https?://[^/?#@\\\s]+(/[^?#\\\s]*)(?:\?[^#\\\s]*)?")
+_FORM: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(/[^?#\\\s]*)(?:\?[^#\\\s]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Documents:
         try:
             url = httpx2.URL(identity)
         except httpx2.InvalidURL:
+            return False
+        if url.port is not None and not 0 < url.port < _PORTS:
             return False
         here = self._options.loopback_documents and is_loopback(url.host)
         return (url.scheme == "https" or here) and self._trusts(url.host)

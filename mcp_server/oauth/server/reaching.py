@@ -122,7 +122,7 @@ class Reaching:
             raise NotFetched("it took too long", lasting=False) from None
         except (httpx2.HTTPError, OSError) as error:
             raise NotFetched(f"it could not be reached ({type(error).__name__})", lasting=False) from None
-        except httpx2.InvalidURL:
+        except (httpx2.InvalidURL, ValueError, OverflowError):  # by the resolver, too: of labels that are none
             raise NotFetched("its address cannot be read", lasting=True) from None
 
     async def _fetch(self, url: httpx2.URL) -> Fetched:
