@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from issuing import Flow, House, flow, house
-from store_backends import ALL, Backend, backend
+from store_backends import ALL, SHARED, Backend, backend
 
 
 @pytest.fixture
@@ -25,5 +25,12 @@ def claude(home: House) -> Generator[Flow]:
 @pytest.fixture(params=ALL)
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Backend]:
     """Each of the four stores."""
+    with backend(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(params=SHARED)
+def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Backend]:
+    """Each of the stores that several processes can have together."""
     with backend(request.param, tmp_path) as found:
         yield found
