@@ -20,7 +20,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from store_backends import Clock
 
@@ -87,6 +87,30 @@ def pages(server: AuthorizationServer) -> list[Route]:
     return [Route("/approve", approve)]
 
 
+def resource(url: str, verifier: TokenVerifier) -> list[Route]:
+    """As much of a protected resource as clients need in order to begin, and to see that they are in."""
+
+    async def mcp(request: Request) -> Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        access = await verifier.verify(token) if token else None
+        if access is None:
+            where = f"{url}/.well-known/oauth-protected-resource/mcp"
+            return Response(
+                status_code=401, headers={"www-authenticate": f'Bearer resource_metadata="{where}", scope="read"'}
+            )
+        return JSONResponse({"subject": access.subject, "client": access.client, "scopes": sorted(access.scopes)})
+
+    async def metadata(_: Request) -> Response:
+        said = {"resource": f"{url}/mcp", "authorization_servers": [url], "scopes_supported": ["read", "write"]}
+        return JSONResponse({**said, "bearer_methods_supported": ["header"]})
+
+    return [
+        Route("/mcp", mcp, methods=["GET", "POST"]),
+        Route("/.well-known/oauth-protected-resource/mcp", metadata),
+        Route("/.well-known/oauth-protected-resource", metadata),
+    ]
+
+
 def free_socket() -> socket.socket:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -127,7 +151,7 @@ def house(
 
         extra = pages(server) if isinstance(server, AuthorizationServer) else server.pages
         app = Starlette(
-            routes=[*server.routes, *extra],
+            routes=[*server.routes, *extra, *resource(url, server.verifier)],
             lifespan=lifespan,
             middleware=[Middleware(ClientAddress, trusted=["127.0.0.1"])],
         )
