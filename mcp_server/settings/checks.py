@@ -22,6 +22,15 @@ SHORTEST_KEY: Final = 32
 _FEWEST_CHARACTERS: Final = 8
 """A random key of 32 hexadecimal digits has fewer different ones about four times in a hundred million."""
 
+_ISSUING: Final = frozenset(
+    {
+        *("oauth_scopes", "oauth_access_token_lifetime", "oauth_refresh_token_lifetime", "oauth_revocation_delay"),
+        *("oauth_rate", "oauth_clients", "oauth_registration", "oauth_registration_key", "oauth_registration_rate"),
+        *("oauth_registrations_per_day", "oauth_client_documents", "oauth_client_document_hosts"),
+        "oauth_loopback_documents",
+    }
+)
+
 _MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 _PLACEHOLDER: Final = re.compile(r"(^|[-_])your|^(change|replace|example|placeholder|test|<)", re.IGNORECASE)
 
@@ -30,8 +39,10 @@ def problems(settings: Settings) -> Iterator[Problem]:
     """What makes it wrong, or dangerous, to start."""
     yield from _half_of_tls(settings)
     yield from _small_burst(settings)
+    if settings.oauth_enabled and settings.listening:
+        yield from _issuing(settings)
     if settings.production and settings.listening:
-        if not settings.keys:
+        if not (settings.keys or settings.oauth_enabled):
             yield Problem("MCP_API_KEY", f"is required in production; {_MAKE_ONE}", depends=("MCP_API_KEY_PREVIOUS",))
         if settings.metrics_enabled and settings.metrics_key is None:
             yield Problem("METRICS_KEY", f"is required in production if METRICS_ENABLED=true; {_MAKE_ONE}")
@@ -42,6 +53,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
 def warnings(settings: Settings) -> Iterator[str]:
     """What the operator may not have meant."""
     yield from _idle(settings)
+    yield from _idle_issuing(settings)
     if not settings.listening:
         return
     if not settings.production:
@@ -82,12 +94,31 @@ def _small_burst(settings: Settings) -> Iterator[Problem]:
         yield Problem("RATE_LIMIT_BURST", rule, depends=("RATE_LIMIT", "RATE_LIMIT_PER_KEY"))
 
 
+def _issuing(settings: Settings) -> Iterator[Problem]:
+    """People sign in at an address that a stranger cannot choose, and over nothing that a stranger can read."""
+    depends = ("DOMAIN", "HOST", "ENVIRONMENT", "OAUTH_ENABLED")
+    local = not settings.production and is_loopback(f"[{settings.host}]" if ":" in settings.host else settings.host)
+    if settings.public_url is None and not local:
+        rule = "(or DOMAIN) must be set, because OAUTH_ENABLED is: it is where people sign in"
+        yield Problem("PUBLIC_URL", rule, depends=depends)
+    if _in_clear(settings):
+        rule = "must begin with https://, because OAUTH_ENABLED is set: tokens would travel unencrypted"
+        yield Problem("PUBLIC_URL", rule, depends=depends)
+    if not settings.oauth_scopes:
+        yield Problem("OAUTH_SCOPES", "must name at least one scope")
+    if settings.oauth_loopback_documents and settings.production:
+        rule = "must be false in production, where it would let strangers ask services of this machine"
+        yield Problem("OAUTH_LOOPBACK_DOCUMENTS", rule, depends=("ENVIRONMENT",))
+
+
 def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
     """Secrets that somebody could guess, and why; every one that opens a door or signs."""
     metrics_key = () if settings.metrics_key is None else (settings.metrics_key,)
+    registration_key = () if settings.oauth_registration_key is None else (settings.oauth_registration_key,)
     for name, secrets in (
         ("MCP_API_KEY", settings.mcp_api_key),
         ("MCP_API_KEY_PREVIOUS", settings.mcp_api_key_previous),
+        ("OAUTH_REGISTRATION_KEY", registration_key),
         ("METRICS_KEY", metrics_key),
         ("SESSION_SECRET", settings.session_secret),
     ):
@@ -118,6 +149,15 @@ def _idle(settings: Fields) -> Iterator[str]:
     of_database = {"db_port", "db_name", "db_user", "db_password"}
     if settings.db_host is None and settings.store_url is None and settings.model_fields_set & of_database:
         yield "DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used unless DB_HOST is set"
+
+
+def _idle_issuing(settings: Settings) -> Iterator[str]:
+    """What is set about tokens that nobody issues, and what is issued and soon forgotten."""
+    said = {name for name in settings.model_fields_set if name in _ISSUING}
+    if said and not settings.oauth_enabled:
+        yield from (f"{name.upper()} is not used unless OAUTH_ENABLED=true" for name in sorted(said))
+    if settings.oauth_enabled and settings.production and settings.store.startswith("memory:"):
+        yield "STORE_URL=memory:// forgets who has signed in whenever the server is started; name a file or a database"
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:

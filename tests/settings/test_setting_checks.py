@@ -61,7 +61,9 @@ def test_production_does_not_start_with_a_placeholder(placeholder: str) -> None:
     assert problem == "MCP_API_KEY is a placeholder; make one with: openssl rand -hex 32"
 
 
-@pytest.mark.parametrize("field", ["mcp_api_key", "mcp_api_key_previous", "metrics_key", "session_secret"])
+@pytest.mark.parametrize(
+    "field", ["mcp_api_key", "mcp_api_key_previous", "metrics_key", "session_secret", "oauth_registration_key"]
+)
 def test_production_does_not_start_with_a_short_secret(field: str) -> None:
     [problem] = problems_of(**{"environment": "production", "mcp_api_key": STRONG, field: STRONG[:31]})
     assert problem.startswith(f"{field.upper()} must have at least 32 characters;")

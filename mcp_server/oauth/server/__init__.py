@@ -1,7 +1,7 @@
 """The authorization server: it registers clients, sends people to the pages, and issues tokens.
 
     server          put together: `AuthorizationServer(...)` gives routes, an `Approvals` and a `TokenVerifier`
-    options         what the operator decides
+    options         what the operator decides ── configured: the same from the settings
     metadata        what clients read first ── at every address at which they look
     authorize       GET, POST /authorize      a request is checked, kept as pending, and a person is asked
     approving       what the pages may do with a pending request

@@ -36,7 +36,9 @@ _MOST: Final = 1000
 _AT_ONCE: Final = 8
 _PORTS: Final = 1 << 16
 _AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,10})", re.IGNORECASE)
-_FORM: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(/[^?#\\\s]*)(?:\?[^#\\\s]*)?")
+_FORM: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(/[^?#\\\s]*)(?:\?[^#\\\s]*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Grants:
         clock: What time it is.
     """
 
+    serves = True
+
     def __init__(self, store: Store, options: ServerOptions, page: Callable[[str], str], clock: Clock) -> None:
         self._store = store
         self._options = options

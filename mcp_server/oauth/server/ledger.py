@@ -48,6 +48,9 @@ class Tokens:
 class Ledger(Protocol):
     """Begins grants, continues them and ends them."""
 
+    serves: bool
+    """Whether clients can ask in their own name."""
+
     async def begin(self, client: Client, request: Request) -> str:
         """Give the address to which the browser goes so that a person can decide."""
         ...

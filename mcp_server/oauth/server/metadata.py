@@ -25,17 +25,10 @@ INTROSPECT: Final = "/introspect"
 _NAMES: Final = ("oauth-authorization-server", "openid-configuration")
 
 
-def metadata(options: ServerOptions, *, keys: bool = True, credentials: bool = True) -> bytes:
-    """The document.
-
-    Args:
-        options: What this server is called and what it does.
-        keys: Whether clients can sign (`private_key_jwt`).
-        credentials: Whether clients can ask in their own name.
-    """
+def metadata(options: ServerOptions, *, credentials: bool) -> bytes:
+    """The document; `credentials` if clients can ask in their own name."""
     url = options.public_url
-    methods = [each for each in METHODS if keys or each != "private_key_jwt"]
-    proving = [each for each in methods if each != "none"]
+    proving = [each for each in METHODS if each != "none"]
     said: dict[str, Any] = {
         "issuer": options.issuer,
         "authorization_endpoint": url + AUTHORIZE,
@@ -48,15 +41,14 @@ def metadata(options: ServerOptions, *, keys: bool = True, credentials: bool = T
         "response_modes_supported": ["query"],
         "grant_types_supported": [CODE, REFRESH, *([CREDENTIALS] if credentials else [])],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_methods_supported": list(METHODS),
         "introspection_endpoint_auth_methods_supported": proving,
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": options.documents,
     }
-    if keys:
-        for endpoint in ("token", "revocation", "introspection"):
-            said[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+    for endpoint in ("token", "revocation", "introspection"):
+        said[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
     return to_json(said)
 
 

@@ -28,12 +28,12 @@ from mcp.server.auth.provider import (
     TokenError,
 )
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
-from pydantic import AnyUrl
+from pydantic import AnyHttpUrl, AnyUrl
 
 from mcp_server.guards.windows import MemoryWindows, Windows
 from mcp_server.oauth.access import Access, TokenVerifier
 from mcp_server.oauth.server.assertions import Assertions
-from mcp_server.oauth.server.client import CODE, METHODS, REFRESH, SECRET_METHODS, Client
+from mcp_server.oauth.server.client import CODE, METHODS, REFRESH, SECRET_METHODS, Client, keys_in
 from mcp_server.oauth.server.clients import Clients
 from mcp_server.oauth.server.documents import Documents
 from mcp_server.oauth.server.faults import Fault
@@ -118,6 +118,8 @@ class ProviderRegistry:
             method=method if method in METHODS else "none",
             grants=frozenset({CODE, REFRESH}) & frozenset(found.grant_types),
             secret=digest(secret) if secret else None,
+            keys=() if found.jwks is None else keys_in(found.jwks),
+            keys_uri=str(found.jwks_uri) if found.jwks_uri else None,
             uri=str(found.client_uri) if found.client_uri else None,
         )
 
@@ -127,6 +129,8 @@ class ProviderRegistry:
 
 class ProviderLedger:
     """The ledger of a provider."""
+
+    serves = False
 
     def __init__(self, provider: Provider, options: ServerOptions, clock: Clock) -> None:
         self._provider = provider
@@ -226,6 +230,8 @@ def _theirs(client: Client, secret: str | None = None) -> OAuthClientInformation
         redirect_uris=[AnyUrl(uri) for uri in client.redirect_uris],
         grant_types=sorted(client.grants),
         token_endpoint_auth_method=client.method,
+        jwks={"keys": list(client.keys)} if client.keys else None,
+        jwks_uri=AnyHttpUrl(client.keys_uri) if client.keys_uri else None,
         application_type=client.application or "native",
     )
 

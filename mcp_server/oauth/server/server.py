@@ -98,7 +98,8 @@ def routes(
     ending = Ending(proving, ledger, limits)
     authorize = Authorize(options, clients, asked, ledger, limits)
     token = Token(options, proving, asked, ledger, clients=clients, limits=limits)
-    found = [Route(path, for_everybody(_document(metadata(options))), methods=_READING) for path in paths(options)]
+    document = for_everybody(_document(metadata(options, credentials=ledger.serves)))
+    found = [Route(path, document, methods=_READING) for path in paths(options)]
     found += [
         Route(AUTHORIZE, _function(authorize), methods=["GET", "POST"]),
         _machines(TOKEN, token),

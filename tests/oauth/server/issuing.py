@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,9 +133,13 @@ def house(
     store = store or MemoryStore(clock=clock)
     with free_socket() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        decided = ServerOptions(
-            **{"public_url": url, "rate": "10000/minute", "registration_rate": "10000/minute", **options}
-        )
+        given: dict[str, Any] = {
+            "rate": "10000/minute",
+            "registration_rate": "10000/minute",
+            "public_url": url,
+            **options,
+        }
+        decided = ServerOptions(**given)
         if make is not None:
             server: Any = make(decided, store)
         else:
@@ -144,7 +148,7 @@ def house(
             )
 
         @asynccontextmanager
-        async def lifespan(_: Starlette) -> Any:
+        async def lifespan(_: Starlette) -> AsyncGenerator[None]:
             await store.open()
             yield
             await store.close()
@@ -168,7 +172,7 @@ def listens(app: Any, listening: socket.socket, **options: Any) -> Generator[asy
 
     async def main() -> None:
         task = asyncio.create_task(running.serve(sockets=[listening]))
-        while not running.started and not task.done():
+        while not running.started and not task.done():  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.005)
         ready.set()
         await task

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import json
 import ssl
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 from cryptography import x509
@@ -22,6 +22,17 @@ from issuing import free_socket, listens
 NAME = "client.example"
 
 
+class Page(NamedTuple):
+    """What is answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+MISSING = Page(404, {}, b"{}")
+
+
 @dataclass
 class Site:
     """A site and what it has been asked."""
@@ -31,7 +42,7 @@ class Site:
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The `Host` and the path of each request."""
     pages: dict[str, Any] = field(default_factory=dict[str, Any])
-    """By path: JSON, or (status, headers, body)."""
+    """By path: JSON, a `Page`, or what sends one."""
     looked_up: list[str] = field(default_factory=list[str])
     addresses: Sequence[str] = ("127.0.0.1",)
     wait: asyncio.Event | None = None
@@ -53,13 +64,14 @@ class Site:
             await send({"type": "lifespan.shutdown.complete"})
             return
         self.asked.append((dict(scope["headers"])[b"host"].decode(), scope["path"]))
-        found = self.pages.get(scope["path"], (404, {}, b"{}"))
+        found: Any = self.pages.get(scope["path"], MISSING)
         if callable(found):
-            await found(receive, send)
+            sends: Any = found
+            await sends(receive, send)
             return
-        status, headers, body = found if isinstance(found, tuple) else (200, {}, json.dumps(found).encode())  # pyright: ignore[reportUnknownVariableType]
+        status, headers, body = found if isinstance(found, Page) else Page(200, {}, json.dumps(found).encode())
         sent = {"content-type": "application/json", **headers}
-        raw = [(name.encode(), str(value).encode()) for name, value in sent.items()]
+        raw = [(name.encode(), value.encode()) for name, value in sent.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
 
@@ -103,15 +115,15 @@ async def _gone(receive: Any) -> None:
 def _certify(certificate: Path, key: Path) -> None:
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(secret.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(secret, hashes.SHA256())

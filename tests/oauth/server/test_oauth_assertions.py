@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from issuing import CLAUDE, House, flow, house
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from sites import site
 
 from mcp_server.oauth.server.assertions import BEARER
@@ -22,18 +23,13 @@ ANOTHER = ec.generate_private_key(ec.SECP256R1())
 
 
 def public(key: Any, **more: str) -> dict[str, Any]:
-    algorithm: Any = {
-        ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
-        rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
-        ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
-    }[
-        next(
-            kind
-            for kind in (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey, ed25519.Ed25519PrivateKey)
-            if isinstance(key, kind)
-        )
-    ]
-    return {**json.loads(algorithm.to_jwk(key.public_key())), **more}
+    kinds = (
+        (ec.EllipticCurvePrivateKey, ECAlgorithm),
+        (rsa.RSAPrivateKey, RSAAlgorithm),
+        (ed25519.Ed25519PrivateKey, OKPAlgorithm),
+    )
+    written: Any = next(algorithm for kind, algorithm in kinds if isinstance(key, kind))
+    return {**json.loads(written.to_jwk(key.public_key())), **more}
 
 
 def entry(*keys: Mapping[str, Any]) -> str:

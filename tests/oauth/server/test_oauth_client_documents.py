@@ -1,4 +1,4 @@
-"""Clients whose id is an address, fetched over real HTTPS from a site on this machine; and all that must not be fetched."""
+"""Clients whose id is an address, fetched over real HTTPS from a site on this machine; and what must not be fetched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from issuing import CLAUDE, House, flow, house
-from sites import NAME, Site, endless, never, site
+from sites import NAME, Page, Site, endless, never, site
 from store_backends import Clock
 
 from mcp_server.oauth.server.client import Client
@@ -94,16 +94,16 @@ def test_a_document_that_says_something_else_is_nobodys(other: Site, changes: di
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        ((404, {}, b"{}"), 400),
-        ((302, {"location": "/real.json"}, b""), 400),
-        ((307, {"location": "http://169.254.169.254/"}, b""), 400),
-        ((200, {"content-type": "text/html"}, b"{}"), 400),
-        ((200, {}, b"not json"), 400),
-        ((200, {}, b"[]"), 400),
-        ((200, {"content-encoding": "gzip"}, b"\x1f\x8b"), 400),
+        (Page(404, {}, b"{}"), 400),
+        (Page(302, {"location": "/real.json"}, b""), 400),
+        (Page(307, {"location": "http://169.254.169.254/"}, b""), 400),
+        (Page(200, {"content-type": "text/html"}, b"{}"), 400),
+        (Page(200, {}, b"not json"), 400),
+        (Page(200, {}, b"[]"), 400),
+        (Page(200, {"content-encoding": "gzip"}, b"\x1f\x8b"), 400),
         (endless("application/json", b" " * 4096), 400),
-        ((500, {}, b""), 503),
-        ((429, {}, b""), 503),
+        (Page(500, {}, b""), 503),
+        (Page(429, {}, b""), 503),
     ],
 )
 def test_what_is_no_document_is_not_taken_for_one(other: Site, answer: Any, status: int) -> None:
@@ -239,10 +239,14 @@ def test_a_host_without_an_address_is_not_fetched(other: Site) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    "0.0.0.0 10.0.0.1 100.64.0.1 127.255.255.255 169.254.0.1 172.31.255.255 192.0.0.8 192.0.2.1 192.88.99.1 192.168.0.1 "
-    "198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 240.0.0.1 255.255.255.255 :: ::1 ::127.0.0.1 ::ffff:10.0.0.1 "
-    "64:ff9b::7f00:1 64:ff9b:1::1 100::1 2001::1 2001:2::1 2001:10::1 2001:db8::1 2002:7f00:1:: 3fff::1 5f00::1 "
-    "fc00::1 fd00::1 fe80::1 fec0::1 ff02::1 x".split(),
+    [
+        *("0.0.0.0", "10.0.0.1", "100.64.0.1", "127.255.255.255", "169.254.0.1", "172.31.255.255"),
+        *("192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.51.100.1"),
+        *("203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1"),
+        *("::127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1"),
+        *("2001:2::1", "2001:10::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1"),
+        *("fc00::1", "fd00::1", "fe80::1", "fec0::1", "ff02::1", "x"),
+    ],
 )
 def test_an_address_that_is_not_for_everybody_is_not_public(address: str) -> None:
     assert not is_public(address)
@@ -315,7 +319,7 @@ def found_by(documents: Documents, identity: str) -> Client | str | None:
 def test_a_document_is_believed_as_long_as_it_says(other: Site, said: str, seconds: int) -> None:
     clock = Clock()
     body = json.dumps(document(other)).encode()
-    other.pages["/client.json"] = (200, {"cache-control": said}, body)
+    other.pages["/client.json"] = Page(200, {"cache-control": said}, body)
     documents = Documents(ServerOptions("https://a.example", loopback_documents=True), reaching(other), clock)
     for passed, times in ((0, 1), (seconds - 1, 1), (1, 2)):
         clock.now += passed
@@ -327,7 +331,7 @@ def test_the_document_before_is_used_while_there_is_none(other: Site) -> None:
     clock = Clock()
     documents = Documents(ServerOptions("https://a.example", loopback_documents=True), reaching(other), clock)
     assert isinstance(found_by(documents, other.url()), Client)
-    other.pages["/client.json"] = (500, {}, b"")
+    other.pages["/client.json"] = Page(500, {}, b"")
     clock.now += 3600
     assert isinstance(found_by(documents, other.url()), Client)
     assert isinstance(found_by(documents, other.url()), Client)

@@ -22,6 +22,7 @@ from mcp_server.oauth.server.client import Client
 from mcp_server.oauth.server.faults import Fault
 from mcp_server.oauth.server.grant import MOST_ACCESS, MOST_REFRESH
 from mcp_server.oauth.server.grants import KIND, PENDING, end_grants, listed
+from mcp_server.oauth.server.handles import digest
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.oauth.server.registrations import Registrations, add_known
 from mcp_server.oauth.server.registrations import listed as listed_clients
@@ -127,8 +128,7 @@ def test_what_nobody_exchanges_goes_by_itself(any_store: Backend) -> None:
         await granting.code()
         (grant,) = await store.find(KIND)
         await any_store.outlive(store, KIND, grant.key)
-        while await store.find(PENDING):
-            await asyncio.sleep(0.02)
+        await any_store.outlive(store, PENDING, digest(identity))
         with pytest.raises(NotPending):
             await granting.grants.pending(identity)
 
@@ -333,14 +333,14 @@ class Mortal(MemoryStore):
             raise Killed
         return found
 
-    async def put(self, *args: Any, **options: Any) -> None:
-        await self._write(super().put(*args, **options))
+    async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
+        await self._write(super().put(kind, key, value, lifetime=lifetime, owner=owner))
 
-    async def take(self, *args: Any) -> Record | None:
-        return await self._write(super().take(*args))
+    async def take(self, kind: str, key: str) -> Record | None:
+        return await self._write(super().take(kind, key))
 
-    async def swap(self, *args: Any, **options: Any) -> bool:
-        return await self._write(super().swap(*args, **options))
+    async def swap(self, kind: str, key: str, before: bytes, after: bytes, *, lifetime: float | None) -> bool:
+        return await self._write(super().swap(kind, key, before, after, lifetime=lifetime))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from issuing import CLAUDE, Flow, House, flow, house
+from jwt.algorithms import ECAlgorithm
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.auth.extensions.client_credentials import (
     ClientCredentialsOAuthProvider,
@@ -91,7 +92,7 @@ def test_claude_is_known_by_its_document(tmp_path: Path) -> None:
 def test_claude_refreshes_twice_at_the_same_moment_and_stays_signed_in(claude: Flow) -> None:
     tokens = claude.tokens()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: claude.refresh(tokens["refresh_token"]), range(8)))
+        answers = list(pool.map(claude.refresh, [tokens["refresh_token"]] * 8))
     assert [answer.status_code for answer in answers] == [200] * 8
     # Whichever answer its processes keep, that one goes on.
     claude.house.clock.now += 3600
@@ -232,8 +233,6 @@ def test_the_official_client_asks_in_its_own_name() -> None:
         "machine", known_by="settings", method="client_secret_basic", grants=frozenset({"client_credentials"})
     )
     secret = secrets.token_urlsafe(16)
-    from dataclasses import replace
-
     with house(known=[replace(known, secret=digest(secret))]) as home:
         auth = ClientCredentialsOAuthProvider(f"{home.url}/mcp", Kept(), "machine", secret, issuer=home.url)
         assert asked(home, auth)["subject"] == "client:machine"
@@ -242,7 +241,7 @@ def test_the_official_client_asks_in_its_own_name() -> None:
 def test_the_official_client_signs_who_it_is() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    public: Any = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    public: Any = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     known = Client("signer", "", "settings", (), "private_key_jwt", frozenset({"client_credentials"}), keys=(public,))
     with house(known=[known]) as home:
         signing = SignedJWTParameters(

@@ -6,7 +6,6 @@ import base64
 import hmac
 import io
 import logging
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -243,14 +242,21 @@ def test_a_pending_request_is_decided_once(claude: Flow) -> None:
             claude.house.run(late)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda t: t[:-1] + ("0" if t[-1] != "0" else "1"), str.upper, lambda t: t + "0", lambda t: t[32:]]
-)
-def test_a_token_that_was_changed_is_none(claude: Flow, change: Callable[[str], str]) -> None:
+def test_a_token_that_was_changed_is_none(claude: Flow) -> None:
     token = claude.tokens()["access_token"]
     assert claude.house.verify(token) is not None
-    changed = change(token)
-    assert changed == token or claude.house.verify(changed) is None
+    last = "0" if token[-1] != "0" else "1"
+    for changed in (
+        token[:-1] + last,
+        token.upper(),
+        token + "0",
+        token[32:],
+        token[:-1],
+        " " + token,
+        token + "\n",
+        "",
+    ):
+        assert claude.house.verify(changed) is None
 
 
 # Refresh tokens
