@@ -475,3 +475,21 @@ def test_no_log_has_a_secret_at_any_level(capfd: pytest.CaptureFixture[str]) -> 
         logging.getLogger().setLevel(level)
     assert "OAUTH" in said
     assert [each for each in hidden if each in said] == []
+
+
+def test_when_the_store_is_away_everybody_is_told_and_nobody_is_let_in(claude: Flow) -> None:
+    code = claude.code()
+    asks = claude.asks()
+    claude.house.run(claude.house.store.close())
+    refused = claude.redeem(code)
+    assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+    assert "retry-after" in refused.headers
+    assert refused.headers["access-control-allow-origin"] == "*"
+    assert claude.http.get("/authorize", params=asks).status_code == 503
+
+
+def test_a_client_of_the_operator_is_sent_back_when_the_store_is_away() -> None:
+    with house(known=[SECRETIVE]) as home, flow(home, client_id="secretive") as client:
+        home.run(home.store.close())
+        found = sent_back(client.authorize())
+        assert (found["error"], found["iss"]) == ("temporarily_unavailable", home.url)

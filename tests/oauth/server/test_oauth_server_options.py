@@ -34,8 +34,9 @@ KEY = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwI
     ],
 )
 def test_options_that_are_not_safe_are_refused(changes: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"public_url": "https://mcp.example.com", **changes}
     with pytest.raises(ValueError, match=r"\w"):
-        ServerOptions(**{"public_url": "https://mcp.example.com", **changes})
+        ServerOptions(**given)
 
 
 def test_the_options_are_what_the_settings_say() -> None:
