@@ -22,6 +22,15 @@ SHORTEST_KEY: Final = 32
 _FEWEST_CHARACTERS: Final = 8
 """A random key of 32 hexadecimal digits has fewer different ones about four times in a hundred million."""
 
+_ISSUING: Final = frozenset(
+    {
+        *("oauth_scopes", "oauth_access_token_lifetime", "oauth_refresh_token_lifetime", "oauth_revocation_delay"),
+        *("oauth_rate", "oauth_clients", "oauth_registration", "oauth_registration_key", "oauth_registration_rate"),
+        *("oauth_registrations_per_day", "oauth_client_documents", "oauth_client_document_hosts"),
+        "oauth_loopback_documents",
+    }
+)
+
 _MAKE_ONE: Final = "make one with: openssl rand -hex 32"
 _PLACEHOLDER: Final = re.compile(r"(^|[-_])your|^(change|replace|example|placeholder|test|<)", re.IGNORECASE)
 
@@ -32,6 +41,8 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _small_burst(settings)
     if settings.listening:
         yield from _tokens(settings)
+    if settings.oauth_enabled and settings.listening:
+        yield from _issuing(settings)
     if settings.production and settings.listening:
         if not (settings.keys or settings.takes_tokens):
             yield Problem("MCP_API_KEY", f"is required in production; {_MAKE_ONE}", depends=("MCP_API_KEY_PREVIOUS",))
@@ -44,6 +55,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
 def warnings(settings: Settings) -> Iterator[str]:
     """What the operator may not have meant."""
     yield from _idle(settings)
+    yield from _idle_issuing(settings)
     if not settings.listening:
         return
     if not settings.production:
@@ -92,7 +104,8 @@ def _tokens(settings: Settings) -> Iterator[Problem]:
     if secret is not None and len(secret.get_secret_value()) < SHORTEST_KEY:
         # A key can only be guessed by asking us; a secret that signs, at home, from any one token.
         yield Problem("MCP_JWT_SECRET", f"must have at least {SHORTEST_KEY} characters; {_MAKE_ONE}")
-    if settings.takes_tokens and settings.public_url is None and not _only_here(settings):
+    foreign = settings.takes_tokens and not settings.oauth_enabled
+    if foreign and settings.public_url is None and not _only_here(settings):
         because = "OAUTH_ISSUERS" if settings.oauth_issuers else "MCP_JWT_SECRET"
         rule = f"(or DOMAIN) must be set, because {because} is: tokens are valid for one address"
         yield Problem("PUBLIC_URL", rule, depends=("DOMAIN", "HOST", "ENVIRONMENT", because))
@@ -115,14 +128,32 @@ def _only_here(settings: Settings) -> bool:
     return not settings.production and is_loopback(f"[{settings.host}]" if ":" in settings.host else settings.host)
 
 
+def _issuing(settings: Settings) -> Iterator[Problem]:
+    """People sign in at an address that a stranger cannot choose, and over nothing that a stranger can read."""
+    depends = ("DOMAIN", "HOST", "ENVIRONMENT", "OAUTH_ENABLED")
+    if settings.public_url is None and not _only_here(settings):
+        rule = "(or DOMAIN) must be set, because OAUTH_ENABLED is: it is where people sign in"
+        yield Problem("PUBLIC_URL", rule, depends=depends)
+    if _in_clear(settings):
+        rule = "must begin with https://, because OAUTH_ENABLED is set: tokens would travel unencrypted"
+        yield Problem("PUBLIC_URL", rule, depends=depends)
+    if not settings.oauth_scopes:
+        yield Problem("OAUTH_SCOPES", "must name at least one scope")
+    if settings.oauth_loopback_documents and settings.production:
+        rule = "must be false in production, where it would let strangers ask services of this machine"
+        yield Problem("OAUTH_LOOPBACK_DOCUMENTS", rule, depends=("ENVIRONMENT",))
+
+
 def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
     """Secrets that somebody could guess, and why; every one that opens a door or signs."""
     metrics_key = () if settings.metrics_key is None else (settings.metrics_key,)
     jwt_secret = () if settings.mcp_jwt_secret is None else (settings.mcp_jwt_secret,)
+    registration_key = () if settings.oauth_registration_key is None else (settings.oauth_registration_key,)
     for name, secrets in (
         ("MCP_API_KEY", settings.mcp_api_key),
         ("MCP_API_KEY_PREVIOUS", settings.mcp_api_key_previous),
         ("MCP_JWT_SECRET", jwt_secret),
+        ("OAUTH_REGISTRATION_KEY", registration_key),
         ("METRICS_KEY", metrics_key),
         ("SESSION_SECRET", settings.session_secret),
     ):
@@ -160,6 +191,15 @@ def _idle(settings: Fields) -> Iterator[str]:
     of_database = {"db_port", "db_name", "db_user", "db_password"}
     if settings.db_host is None and settings.store_url is None and settings.model_fields_set & of_database:
         yield "DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used unless DB_HOST is set"
+
+
+def _idle_issuing(settings: Settings) -> Iterator[str]:
+    """What is set about tokens that nobody issues, and what is issued and soon forgotten."""
+    said = {name for name in settings.model_fields_set if name in _ISSUING}
+    if said and not settings.oauth_enabled:
+        yield from (f"{name.upper()} is not used unless OAUTH_ENABLED=true" for name in sorted(said))
+    if settings.oauth_enabled and settings.production and settings.store.startswith("memory:"):
+        yield "STORE_URL=memory:// forgets who has signed in whenever the server is started; name a file or a database"
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:

@@ -17,6 +17,7 @@ _PROCESS: Final = Group("What runs")
 _LISTENING: Final = Group("Where it listens, and under which name it is reached")
 _KEYS: Final = Group("Who may call")
 _TOKENS: Final = Group("Tokens of an identity provider, instead of a key or beside it")
+_ISSUING: Final = Group("Tokens of its own: people sign in, and this server issues the tokens (OAuth 2.1)")
 _LIMITS: Final = Group("How much and how often")
 _STREAMS: Final = Group("Event streams and sessions")
 _KEPT: Final = Group("What outlives a process, and news between processes")
@@ -226,6 +227,94 @@ class Fields(BaseSettings):
         "A secret, 32 or more random characters, with which programs of yours sign tokens by HS256.",
         read_by="oauth: resource, guards: redact",
         otherwise="such tokens are refused",
+    )
+
+    # Tokens of its own: people sign in, and this server issues the tokens (OAuth 2.1)
+
+    oauth_enabled: values.Flag = _ISSUING.variable(
+        "OAUTH_ENABLED",
+        "Whether clients can send people here to sign in; needs PUBLIC_URL or DOMAIN, unless HOST is this machine.",
+        default=False,
+        read_by="oauth: server",
+    )
+    oauth_scopes: values.Scopes = _ISSUING.variable(
+        "OAUTH_SCOPES",
+        "What clients may ask for; those that ask for nothing ask for all of it.",
+        default=("read", "write"),
+        read_by="oauth: server",
+    )
+    oauth_access_token_lifetime: values.Lifetime = _ISSUING.variable(
+        "OAUTH_ACCESS_TOKEN_LIFETIME",
+        "For how many seconds an access token is good.",
+        default=3_600,
+        read_by="oauth: server",
+    )
+    oauth_refresh_token_lifetime: values.Lifetime = _ISSUING.variable(
+        "OAUTH_REFRESH_TOKEN_LIFETIME",
+        "After how many seconds without use people have to sign in again.",
+        default=2_592_000,
+        read_by="oauth: server",
+    )
+    oauth_revocation_delay: values.WholeSeconds = _ISSUING.variable(
+        "OAUTH_REVOCATION_DELAY",
+        "For how many seconds one process may go on believing a token that another has revoked; 0 asks each time.",
+        default=5,
+        read_by="oauth: server",
+    )
+    oauth_rate: values.Rates = _ISSUING.variable(
+        "OAUTH_RATE",
+        "How often an address may ask for a sign-in or for tokens.",
+        default="60/minute",
+        read_by="oauth: server",
+    )
+    oauth_clients: values.Clients | None = _ISSUING.variable(
+        "OAUTH_CLIENTS",
+        "The clients that you have registered yourself: a JSON array, or the path of a file that holds one.",
+        read_by="oauth: server",
+        otherwise="those added with mcp-server clients add",
+    )
+    oauth_registration: values.Flag = _ISSUING.variable(
+        "OAUTH_REGISTRATION",
+        "Whether clients may register themselves (RFC 7591); many cannot do without.",
+        default=True,
+        read_by="oauth: server",
+    )
+    oauth_registration_key: values.Secret | None = _ISSUING.variable(
+        "OAUTH_REGISTRATION_KEY",
+        "What clients must send as a bearer token in order to register, 32 or more random characters.",
+        read_by="oauth: server, guards: redact",
+        otherwise="everybody may",
+    )
+    oauth_registration_rate: values.Rates = _ISSUING.variable(
+        "OAUTH_REGISTRATION_RATE",
+        "How many clients an address may register; all users of a hosted client share a few.",
+        default="10/minute;200/day",
+        read_by="oauth: server",
+    )
+    oauth_registrations_per_day: values.Count = _ISSUING.variable(
+        "OAUTH_REGISTRATIONS_PER_DAY",
+        "How many clients may be registered in a day by everybody together.",
+        default=1000,
+        read_by="oauth: server",
+    )
+    oauth_client_documents: values.Flag = _ISSUING.variable(
+        "OAUTH_CLIENT_DOCUMENTS",
+        "Whether an https address is taken for a client's id, and the document there for what the client says.",
+        default=True,
+        read_by="oauth: server",
+    )
+    oauth_client_document_hosts: values.Hosts = _ISSUING.variable(
+        "OAUTH_CLIENT_DOCUMENT_HOSTS",
+        "Whose documents are taken, such as claude.ai; *.example.com is possible.",
+        default=(),
+        read_by="oauth: server",
+        otherwise="everybody's",
+    )
+    oauth_loopback_documents: values.Flag = _ISSUING.variable(
+        "OAUTH_LOOPBACK_DOCUMENTS",
+        "For development: whether such a document may be on this machine, and over http there.",
+        default=False,
+        read_by="oauth: server",
     )
 
     # How much and how often

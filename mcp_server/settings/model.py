@@ -63,7 +63,7 @@ class Settings(Fields):
     @property
     def takes_tokens(self) -> bool:
         """Whether callers may come with tokens instead of keys."""
-        return bool(self.oauth_issuers) or self.mcp_jwt_secret is not None
+        return self.oauth_enabled or bool(self.oauth_issuers) or self.mcp_jwt_secret is not None
 
     @property
     def without_key(self) -> Literal["open", "loopback", "refuse"]:

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     FilePath,
     SecretStr,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -51,7 +52,7 @@ def must(rule: str) -> WrapValidator:
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
             return handler(value)
-        except ValidationError:
+        except (ValidationError, OSError):
             pass
         raise ValueError(f"must {rule}")
 
@@ -204,6 +205,13 @@ def _secrets(value: Any) -> tuple[SecretStr, ...]:
     return tuple(item if isinstance(item, SecretStr) else SecretStr(str(item)) for item in _items(value))
 
 
+def _clients(value: str) -> str:
+    """The JSON; what it says is for those to check who use it."""
+    text = value if value.lstrip().startswith("[") else Path(value).expanduser().read_text(encoding="utf-8")
+    TypeAdapter(list[dict[str, Any]]).validate_json(text)
+    return text
+
+
 def _rates(value: str) -> str:
     found = [_RATE.fullmatch(item.strip()) for item in re.split(r"[,;|]", value)]
     return ";".join(_rate(match) for match in found)
@@ -334,6 +342,9 @@ Secrets = Annotated[
 Password = Annotated[SecretStr, must("be text")]
 Rates = Annotated[
     str, AfterValidator(_rates), must("be a rate such as 100/minute, or several such as 100/minute;5000/day")
+]
+Clients = Annotated[
+    str, AfterValidator(_clients), must("be a JSON array of objects, or the path of a file that holds one")
 ]
 RedisUrl = Annotated[
     SecretStr,

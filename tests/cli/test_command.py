@@ -30,11 +30,14 @@ REQUEST = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protoc
 def test_help_names_every_command(run: Run) -> None:
     listed = run("--help").output
     assert all(
-        f"\n  {name} " in listed for name in ("new", "run", "tools", "call", "inspect", "doctor", "install", "keygen")
+        f"\n  {name} " in listed
+        for name in ("new", "run", "tools", "call", "inspect", "doctor", "install", "keygen", "tokens", "clients")
     )
 
 
-@pytest.mark.parametrize("name", ["new", "run", "tools", "call", "inspect", "doctor", "install", "keygen"])
+@pytest.mark.parametrize(
+    "name", ["new", "run", "tools", "call", "inspect", "doctor", "install", "keygen", "tokens", "clients"]
+)
 def test_every_command_has_help(run: Run, name: str) -> None:
     assert run(name, "-h").output.startswith("Usage: main " + name)
 

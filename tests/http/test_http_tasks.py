@@ -21,7 +21,7 @@ from http_children import PATIENCE, Child, environment, started
 from http_driver import BOTH, Visit, Web, rpc, serving
 
 from mcp_server.observe.records import CallRecord
-from tests.stores.store_backends import REDIS, needs_redis
+from tests.store_backends import REDIS, needs_redis
 from tests.tasks.task_shop import TASKS, Shop, happens
 
 TAKES: dict[str, Any] = {"capabilities": {"extensions": {TASKS: {}}, "elicitation": {"form": {}}}}

@@ -18,7 +18,7 @@ from mcp_server.settings.variables import Variable, variables
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".env.example"
 _SECRET = re.compile(
-    r"#?(\w*API_KEY|METRICS_KEY|MCP_API_KEY_PREVIOUS|SESSION_SECRET|(REDIS|DB)_PASSWORD|(REDIS|STORE)_URL)="
+    r"#?(\w*API_KEY|METRICS_KEY|MCP_API_KEY_PREVIOUS|SESSION_SECRET|OAUTH_REGISTRATION_KEY|(REDIS|DB)_PASSWORD|(REDIS|STORE)_URL)="
 )
 SHOWN = [variable for variable in variables(Settings) if variable.shown]
 
@@ -72,7 +72,7 @@ def test_a_copy_of_the_file_starts_a_server_with_a_warning(tmp_path: Path) -> No
 def test_no_secret_but_the_placeholder_has_a_value() -> None:
     secrets = [line for line in FILE.read_text(encoding="ascii").splitlines() if _SECRET.match(line)]
     assert [line for line in secrets if not line.endswith("=")] == ["MCP_API_KEY=your_test_token"]
-    assert len(secrets) == 9
+    assert len(secrets) == 10
 
 
 @pytest.mark.parametrize("variable", SHOWN, ids=lambda variable: variable.field)

@@ -61,7 +61,9 @@ def test_production_does_not_start_with_a_placeholder(placeholder: str) -> None:
     assert problem == "MCP_API_KEY is a placeholder; make one with: openssl rand -hex 32"
 
 
-@pytest.mark.parametrize("field", ["mcp_api_key", "mcp_api_key_previous", "metrics_key", "session_secret"])
+@pytest.mark.parametrize(
+    "field", ["mcp_api_key", "mcp_api_key_previous", "metrics_key", "session_secret", "oauth_registration_key"]
+)
 def test_production_does_not_start_with_a_short_secret(field: str) -> None:
     [problem] = problems_of(**{"environment": "production", "mcp_api_key": STRONG, field: STRONG[:31]})
     assert problem.startswith(f"{field.upper()} must have at least 32 characters;")
@@ -312,3 +314,51 @@ def test_a_part_of_a_database_beside_its_url_is_a_warning() -> None:
 
 def test_a_whole_made_of_its_parts_is_no_warning() -> None:
     assert warnings_of(rate_limit_requests_per_minute=5, redis_host="a", redis_port=1) == []
+
+
+# Tokens of its own
+
+
+def test_people_sign_in_at_an_address_that_is_known() -> None:
+    for fields in ({"host": "0.0.0.0"}, {"environment": "production", "mcp_api_key": STRONG}):
+        [problem] = problems_of(oauth_enabled=True, **fields)
+        assert problem.startswith("PUBLIC_URL (or DOMAIN) must be set, because OAUTH_ENABLED is")
+    assert Settings(oauth_enabled=True).public_url is None
+    assert Settings(oauth_enabled=True, host="::1").public_url is None
+    assert Settings(oauth_enabled=True, host="0.0.0.0", domain="mcp.example.com").public_url
+
+
+def test_tokens_do_not_travel_unencrypted() -> None:
+    [problem] = problems_of(oauth_enabled=True, public_url="http://mcp.example.com")
+    assert problem.startswith("PUBLIC_URL must begin with https://")
+    assert Settings(oauth_enabled=True, public_url="http://localhost:8000").public_url
+
+
+def test_where_people_sign_in_no_key_is_needed() -> None:
+    assert Settings(oauth_enabled=True, environment="production", domain="mcp.example.com").keys == ()
+
+
+def test_what_is_for_development_does_not_start_in_production() -> None:
+    fields = {"oauth_enabled": True, "environment": "production", "domain": "mcp.example.com"}
+    [problem] = problems_of(**fields, oauth_loopback_documents=True)
+    assert problem.startswith("OAUTH_LOOPBACK_DOCUMENTS must be false in production")
+
+
+def test_there_is_something_to_ask_for() -> None:
+    [problem] = problems_of(oauth_enabled=True, oauth_scopes=())
+    assert problem == "OAUTH_SCOPES must name at least one scope"
+
+
+def test_what_is_set_about_tokens_that_nobody_issues_is_said() -> None:
+    assert warnings_of(oauth_scopes="a") == ["OAUTH_SCOPES is not used unless OAUTH_ENABLED=true"]
+
+
+def test_sign_ins_that_are_soon_forgotten_are_said() -> None:
+    fields = {"oauth_enabled": True, "environment": "production", "domain": "mcp.example.com"}
+    assert "STORE_URL=memory:// forgets" in warnings_of(**fields, store_url="memory://")[0]
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "[", "/nowhere/clients.json", "[" * 1000])
+def test_clients_that_are_no_json_stop_the_start(text: str) -> None:
+    [problem] = problems_of(oauth_clients=text)
+    assert problem.startswith("OAUTH_CLIENTS must be a JSON array of objects")

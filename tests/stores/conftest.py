@@ -4,7 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from store_backends import ALL, SHARED, Backend, backend
+from tests.store_backends import ALL, SHARED, Backend, backend
 
 
 @pytest.fixture(params=ALL)

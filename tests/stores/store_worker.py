@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import sys
 
-from store_backends import store_at
+from tests.store_backends import store_at
 
 from mcp_server.stores import Store
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from store_backends import Backend
+from tests.store_backends import Backend
 
 from mcp_server.stores import Record, Store, StoreUnavailable
 from mcp_server.stores.rules import LONGEST, LONGEST_KIND

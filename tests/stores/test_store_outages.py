@@ -13,7 +13,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 from redis_servers import OwnRedis, own_redis
-from store_backends import PATIENCE, Backend, backend, redis_client
+from tests.store_backends import PATIENCE, Backend, backend, redis_client
 
 from mcp_server.stores import Record, Store, StoreUnavailable, open_store
 from mcp_server.stores.postgres import PostgresStore

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
-from store_backends import Backend, backend
+from tests.store_backends import Backend, backend
 
 from mcp_server.stores import Store
 
@@ -24,7 +24,7 @@ class Worker:
 
     def __init__(self, backend: Backend, what: str, name: str = "") -> None:
         command = [sys.executable, str(WORKER), backend.url, backend.prefix, what, name]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
         assert self._process.stdout is not None
         self._output: IO[str] = self._process.stdout

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from store_backends import PATIENCE, Clock
+from tests.store_backends import PATIENCE, Clock
 
 from mcp_server.stores import StoreUnavailable, Sweeper
 from mcp_server.stores.memory import MemoryStore

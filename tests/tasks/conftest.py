@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.store_backends import ALL, SHARED, Backend, backend
+from tests.store_backends import ALL, SHARED, Backend, backend
 
 
 @pytest.fixture(params=ALL)

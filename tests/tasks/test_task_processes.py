@@ -23,7 +23,7 @@ from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.stores import StoreUnavailable, open_store
 from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse
-from tests.stores.store_backends import REDIS, Backend, needs_redis
+from tests.store_backends import REDIS, Backend, needs_redis
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcp_server.engine.task_records import Task, TaskRecords, new_id
 from mcp_server.stores import Store
 from mcp_server.stores.memory import MemoryStore
-from tests.stores.store_backends import Backend
+from tests.store_backends import Backend
 
 
 def a_task(**fields: Any) -> Task:

@@ -13,7 +13,7 @@ from task_shop import Shop, begin, happens, play, reply, until, word
 from mcp_server.engine import task_methods
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.testing import ErrorResponse, TestClient
-from tests.stores.store_backends import Backend
+from tests.store_backends import Backend
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
