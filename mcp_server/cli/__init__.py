@@ -6,6 +6,7 @@
                  ask it ── schemas, arguments, printing
     install      write it into a host's configuration ── hosts, entries, config_text, masking
     new, keygen  begin
+    users        who can sign in
 
 A command's module is cheap to import: what costs time is imported by the function that needs it, so that `--help`
 answers at once. What a user can mend is a `Problem`, which is told in a line and what to do next.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import click
 
 from mcp_server import __version__
-from mcp_server.cli import call, doctor, inspect, install, keygen, new, run, tools
+from mcp_server.cli import call, doctor, inspect, install, keygen, new, run, tools, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +35,7 @@ def main() -> None:
     """  # noqa: D301 - this mark keeps click from filling the paragraph
 
 
-for _each in (new, run, tools, call, inspect, doctor, install, keygen):
+for _each in (new, run, tools, call, inspect, doctor, install, keygen, users):
     main.add_command(_each.command)
 
 __all__ = ["main"]
