@@ -113,8 +113,8 @@ def consent(options: LoginOptions, form: Form, pending: Pending, person: Person,
 <p class="soft">The permission is for <code>{_said(pending.resource, 200)}</code>.</p>
 {form.opening()}
 {remembered}
-<div class="go"><button class="main" name="decision" value="allow">Allow</button>
-<button name="decision" value="refuse">Refuse</button></div>
+<div class="go"><button name="decision" value="refuse">Refuse</button>
+<button class="main" name="decision" value="allow">Allow</button></div>
 </form>
 {_signed_in(person, other)}"""
     return _page(options, "Allow access?", body)
@@ -206,7 +206,7 @@ def _origin(pending: Pending) -> str:
     if pending.known_by == "document":
         host = escape(host_shown(pending.client_id))
         other = of_site if site and site != host_shown(pending.client_id) else ""
-        return f'<p class="soft">It is published by <b>{host}</b>, which has been checked.{other}</p>'
+        return f'<p class="soft">It is published by <b>{host}</b>; this server has checked that.{other}</p>'
     return (
         '<p class="note"><b>Not verified.</b> It has registered itself, and nobody has checked its name.'
         f"{of_site} Allow it only if you have just connected it yourself.</p>"

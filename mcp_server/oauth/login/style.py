@@ -55,7 +55,7 @@ label.tick input{width:1.15rem;height:1.15rem;margin:.2rem 0 0;flex:none;accent-
 input.field{width:100%;min-height:2.9rem;padding:.55rem .8rem;font:inherit;color:inherit;background:var(--field);
 border:1px solid var(--edge);border-radius:.6rem}
 input.code{font-size:1.35rem;letter-spacing:.2em;font-variant-numeric:tabular-nums}
-.go{display:flex;flex-direction:row-reverse;gap:.7rem;margin:1.5rem 0 0}
+.go{display:flex;gap:.7rem;margin:1.5rem 0 0}
 .go>*{flex:1}
 button,.button{display:block;width:100%;min-height:2.9rem;padding:.6rem 1rem;font:inherit;font-weight:600;
 text-align:center;text-decoration:none;border-radius:.6rem;cursor:pointer;border:1px solid var(--edge);

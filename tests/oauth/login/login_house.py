@@ -8,13 +8,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx2
@@ -71,24 +71,24 @@ class MemoryApprovals:
         self.waiting[pending.id] = pending
         return pending
 
-    async def pending(self, id: str) -> Pending:
+    async def pending(self, id: str) -> Pending:  # noqa: A002 - its name in the protocol
         found = self.waiting.get(id)
         if found is None or found.expires <= time.time():
             raise NotPending
         return found
 
-    async def allow(self, id: str, person: Person, scopes: tuple[str, ...] | None = None) -> str:
+    async def allow(self, id: str, person: Person, scopes: tuple[str, ...] | None = None) -> str:  # noqa: A002 - likewise
         pending = self._take(id)
         self.allowed.append((pending, person, pending.scopes if scopes is None else scopes))
         return _answer(pending, code=f"code-of-{person.subject}")
 
-    async def refuse(self, id: str) -> str:
+    async def refuse(self, id: str) -> str:  # noqa: A002 - likewise
         pending = self._take(id)
         self.refused.append(pending)
         return _answer(pending, error="access_denied")
 
-    def _take(self, id: str) -> Pending:
-        found = self.waiting.pop(id, None)
+    def _take(self, identity: str) -> Pending:
+        found = self.waiting.pop(identity, None)
         if found is None or found.expires <= time.time():
             raise NotPending
         return found
@@ -158,9 +158,12 @@ def running(
     if listening is None:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
+    listening.listen(128)  # so that nobody is turned away before the thread has begun
     port: int = listening.getsockname()[1]
     files = {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])} if tls else {}
-    config = uvicorn.Config(app, log_level="critical", proxy_headers=False, lifespan="off", **files)  # pyright: ignore[reportArgumentType]
+    config = uvicorn.Config(
+        app, log_level="critical", proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1, **files
+    )  # pyright: ignore[reportArgumentType]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -263,7 +266,7 @@ class Browser:
         sent = {"accept": "text/html,application/xhtml+xml", **{k.replace("_", "-"): v for k, v in headers.items()}}
         self.client = httpx2.Client(follow_redirects=follow, timeout=PATIENCE, headers=sent, verify=verify)
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
