@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -29,6 +29,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--ignore-certificate-errors",
+    "--host-resolver-rules=MAP client.test 127.0.0.1",
 )
 
 
@@ -82,7 +83,10 @@ class Chromium:
         WebDriverWait(self.driver, PATIENCE, ignored_exceptions=passing).until(act)
 
     def wait_for(self, title: str) -> None:
-        WebDriverWait(self.driver, PATIENCE).until(lambda driver: title in driver.title, f"{self.title}: {self.text}")
+        try:
+            WebDriverWait(self.driver, PATIENCE).until(lambda driver: title in driver.title)
+        except TimeoutException:
+            pytest.fail(f"{title!r} did not come, but {self.title!r}: {self.text}")
 
     def forget(self) -> None:
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})  # pyright: ignore[reportUnknownMemberType]
@@ -93,6 +97,19 @@ class Chromium:
         self._tell("Emulation.setDeviceMetricsOverride", size)
         scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
         self._tell("Emulation.setEmulatedMedia", scheme)
+
+    def attribute(self, css: str, name: str) -> str | None:
+        return self.find(css).get_attribute(name)  # pyright: ignore[reportUnknownMemberType]
+
+    def style(self, css: str, name: str) -> str:
+        return self.find(css).value_of_css_property(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+    def cookies(self) -> set[str]:
+        """The names of those that it has for this page."""
+        return {each["name"] for each in self.driver.get_cookies()}  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self.driver.execute_script(script, *arguments)  # pyright: ignore[reportUnknownMemberType]
 
     def console(self) -> list[str]:
         """What it complains about, such as what the policy of a page forbids."""

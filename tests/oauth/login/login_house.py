@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import secrets
 import socket
 import ssl
@@ -35,6 +36,7 @@ from mcp_server.guards.addresses import ClientAddress
 from mcp_server.guards.bodies import BodyGuard
 from mcp_server.guards.origin import OriginGuard
 from mcp_server.oauth.approvals import NotPending, Pending, Person
+from mcp_server.oauth.login.ambient import AutoApproval
 from mcp_server.oauth.login.app import Login, Way
 from mcp_server.oauth.login.options import LoginOptions
 from mcp_server.oauth.login.passwords import Passwords
@@ -110,6 +112,20 @@ class House:
     def page(self, pending: Pending) -> str:
         return self.login.page(pending.id)
 
+    def raw(self, path: str, *headers: tuple[str, str]) -> tuple[int, str]:
+        """The status and everything else of an answer to a request with headers that clients refuse to send."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        connection = http.client.HTTPConnection(host, int(port), PATIENCE)
+        try:
+            connection.putrequest("GET", path, skip_host=any(name == "Host" for name, _ in headers))
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return answer.status, f"{answer.getheaders()}{answer.read().decode()}"
+        finally:
+            connection.close()
+
 
 def quick_users(store: MemoryStore, clock: Callable[[], float] = time.time) -> Users:
     """Accounts whose passwords cost nothing to check."""
@@ -118,7 +134,7 @@ def quick_users(store: MemoryStore, clock: Callable[[], float] = time.time) -> U
 
 @contextmanager
 def house(
-    way: Callable[[MemoryStore, LoginOptions], Way] | None = None,
+    way: Way | type[AutoApproval] | None = None,
     *,
     users: Mapping[str, str] | None = None,
     tls: tuple[Path, Path] | None = None,
@@ -135,8 +151,9 @@ def house(
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     url = f"{'https' if tls else 'http'}://{host}:{listening.getsockname()[1]}"
-    decided = LoginOptions(**{"public_url": url, "server_name": "Catalogue", **options})
-    made = quick_users(store, clock) if way is None else way(store, decided)
+    said: dict[str, Any] = {"public_url": url, "server_name": "Catalogue", **options}
+    decided = LoginOptions(**said)
+    made = quick_users(store, clock) if way is None else way(decided) if isinstance(way, type) else way
     login = Login(approvals, store, made, decided, clock=clock)
     app = Starlette(
         routes=login.routes,
@@ -160,10 +177,16 @@ def running(
         listening.bind(("127.0.0.1", 0))
     listening.listen(128)  # so that nobody is turned away before the thread has begun
     port: int = listening.getsockname()[1]
-    files = {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])} if tls else {}
+    files: dict[str, Any] = {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])} if tls else {}
     config = uvicorn.Config(
-        app, log_level="critical", proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1, **files
-    )  # pyright: ignore[reportArgumentType]
+        app,
+        log_level="critical",
+        proxy_headers=False,
+        lifespan="off",
+        loop="asyncio",
+        timeout_graceful_shutdown=1,
+        **files,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

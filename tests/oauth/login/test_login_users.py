@@ -355,7 +355,10 @@ def test_the_page_says_who_asks_where_it_leads_and_what_for() -> None:
 
 
 def test_the_developers_words_for_a_scope_come_first() -> None:
-    described = {"describe_scope": {"items:read": "Look at items"}.get, "scope_words": {"items:read": "Search"}}
+    described: dict[str, Any] = {
+        "describe_scope": {"items:read": "Look at items"}.get,
+        "scope_words": {"items:read": "Search"},
+    }
     with house(**described) as server, Browser() as browser:
         text = browser.sign_in(server, server.approvals.ask(scopes=("items:read",))).text
         assert ("Look at items" in text, "Search" in text) == (True, False)
