@@ -164,8 +164,8 @@ class Fields(BaseSettings):
 
     oauth_login: values.LoginWay | None = _SIGNING_IN.variable(
         "OAUTH_LOGIN",
-        "users (accounts of this server), oidc or github (accounts elsewhere), header (a proxy has signed them in), "
-        "or auto (nobody is asked; for development on this machine alone).",
+        "Whose accounts they have: users of this server, oidc or github for those of others, header if a proxy signs "
+        "them in, auto to ask nobody while developing on this machine.",
         read_by="oauth: login",
         otherwise="users",
     )

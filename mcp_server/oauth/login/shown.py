@@ -62,15 +62,13 @@ class Destination:
 def destination(redirect_uri: str) -> Destination:
     """What a redirect URI means to a person."""
     address = clean(redirect_uri.partition("?")[0], LONGEST_ADDRESS)
-    parts = urlsplit(redirect_uri)
+    try:
+        parts = urlsplit(redirect_uri)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return Destination("app", "an address that cannot be read", address)
     if parts.scheme not in {"http", "https"}:
         return Destination("app", clean(f"{parts.scheme}:"), address)
-    port = "" if parts.port is None else f":{parts.port}"
-    host = parts.hostname or ""
-    local = is_loopback(f"[{host}]" if ":" in host else host)
-    return Destination("this-machine" if local else "site", f"{host_shown(redirect_uri)}{port}", address)
-
-
-def is_local(redirect_uri: str) -> bool:
-    """Whether whatever runs on the person's own machine may be what listens there."""
-    return destination(redirect_uri).kind != "site"
+    host = host_shown(redirect_uri)
+    host = f"[{host}]" if ":" in host else host
+    return Destination("this-machine" if is_loopback(host) else "site", f"{host}{port}", address)
