@@ -105,12 +105,11 @@ def consent(options: LoginOptions, form: Form, pending: Pending, person: Person,
     remembered = _tick(options) if may_be_remembered(options, pending, goes) else ""
     body = f"""<h1>Allow {_client(pending)} to use {_said(options.server_name)}?</h1>
 {_origin(pending)}
-<h2 id="may">It will be able to</h2>
+<h2 id="may">It may, at <code>{_said(pending.resource, 200)}</code></h2>
 <ul class="may" aria-labelledby="may">{_scopes(options, pending.scopes)}</ul>
 <h2>Your browser will be sent to</h2>
 <div class="goes"><b>{escape(goes.name)}</b><code>{escape(goes.address)}</code></div>
 {_local_warning(goes)}
-<p class="soft">The permission is for <code>{_said(pending.resource, 200)}</code>.</p>
 {form.opening()}
 {remembered}
 <div class="go"><button name="decision" value="refuse">Refuse</button>

@@ -32,7 +32,7 @@ overflow-wrap:anywhere}
 .at span{display:grid;place-items:center;background:var(--accent);color:var(--on-accent);font-weight:700}
 h1{margin:0 0 .4rem;font-size:1.4rem;line-height:1.3;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere;
 text-wrap:balance}
-h2{margin:1.4rem 0 .45rem;font-size:.875rem;font-weight:600;color:var(--soft)}
+h2{margin:1.3rem 0 .45rem;overflow-wrap:anywhere;font-size:.875rem;font-weight:600;color:var(--soft)}
 p{margin:.4rem 0}
 .soft{color:var(--soft);font-size:.94rem}
 b{font-weight:650;overflow-wrap:anywhere}

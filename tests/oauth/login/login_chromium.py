@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import tempfile
@@ -110,6 +111,12 @@ class Chromium:
 
     def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)  # pyright: ignore[reportUnknownMemberType]
+
+    def picture(self) -> bytes:
+        """What it shows, compressed."""
+        asked = {"format": "webp", "quality": 80}
+        found: dict[str, str] = self.driver.execute_cdp_cmd("Page.captureScreenshot", asked)  # pyright: ignore[reportUnknownMemberType]
+        return base64.b64decode(found["data"])
 
     def console(self) -> list[str]:
         """What it complains about, such as what the policy of a page forbids."""
