@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -123,6 +125,22 @@ def test_own_code_can_send_people_to_its_own_page() -> None:
         posted = browser.post(f"{server.url}/auth/consent", {"request": pending.id, "decision": "allow"})
         assert posted.headers["location"].startswith("https://accounts.example.com/")
         assert server.approvals.allowed == []
+
+
+def test_the_example_of_the_documentation_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "examples" / "docs")
+    who_is_it = importlib.import_module("own_login").who_is_it
+    with (
+        with_hook(who_is_it) as server,
+        Browser(follow=False) as stranger,
+        Browser(cookie="shop-session=a1b2c3") as anna,
+    ):
+        pending = server.approvals.ask()
+        assert "Anna Example" in anna.get(server.page(pending)).text
+        back = f"back=%2Fauth%2Fconsent%3Frequest%3D{pending.id}"
+        assert stranger.get(server.page(pending)).headers["location"] == f"https://shop.example.com/login?{back}"
+        with Browser(cookie="shop-session=made-up") as mallory:
+            assert mallory.get(server.page(pending)).status == 403
 
 
 # Nobody is asked
