@@ -136,7 +136,7 @@ def test_codes_are_demanded_once_the_app_has_shown_one(run: Run, store: Store, m
     with_records(store, "anna")
     result = run("users", "totp", "anna", stdin=f"{totp.code_at(secret, int(time.time() // totp.STEP))}\n")
     assert result.exit_code == 0
-    [address] = re.findall(r"otpauth://\S+", result.output)
+    address = next(word for word in result.output.split() if word.startswith("otpauth://"))
     assert parse_qs(urlsplit(address).query)["secret"] == [secret]
     assert len(re.findall(r"^  [a-z0-9]{4}(?:-[a-z0-9]{4}){3}$", result.output, re.MULTILINE)) == totp.RECOVERY_CODES
     assert records(store, "anna") == [0, 1]

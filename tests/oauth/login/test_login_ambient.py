@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -128,7 +129,7 @@ def test_own_code_can_send_people_to_its_own_page() -> None:
 
 
 def test_the_example_of_the_documentation_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "examples" / "docs")
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parents[3] / "examples" / "docs"), *sys.path])
     who_is_it = importlib.import_module("own_login").who_is_it
     with (
         with_hook(who_is_it) as server,

@@ -26,7 +26,8 @@ ISSUER = "https://login.example.com/realms/main"
 
 
 def settings(**fields: Any) -> Settings:
-    return Settings(**{"mcp_api_key": KEY, **fields})
+    given: dict[str, Any] = {"mcp_api_key": KEY, **fields}
+    return Settings(**given)
 
 
 def problems_of(**fields: Any) -> dict[str, str]:
