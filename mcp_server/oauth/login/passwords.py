@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
-from functools import cached_property
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 SHORTEST: Final = 12
 LONGEST: Final = 1000
@@ -33,6 +34,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
+        self._nobodys = _digest_of_nothing(self._hasher)
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def digest(self, password: str) -> str:
@@ -50,17 +52,19 @@ class Passwords:
         """Whether the digest was made with parameters that are no longer ours."""
         return self._hasher.check_needs_rehash(digest)
 
-    @cached_property
-    def _nobodys(self) -> str:
-        return self._hasher.hash(secrets.token_urlsafe())
-
-    async def prepare(self) -> None:
-        """Do beforehand what the first unknown user would be told apart by."""
-        async with self._turn:
-            await asyncio.to_thread(lambda: self._nobodys)
-
     def _verify(self, digest: str, password: str) -> bool:
         try:
             return self._hasher.verify(digest, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _digest_of_nothing(hasher: PasswordHasher) -> str:
+    """A digest that costs as much to check as any other, of no password at all."""
+    salt, digest = (_base64(secrets.token_bytes(length)) for length in (hasher.salt_len, hasher.hash_len))
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode().rstrip("=")
