@@ -8,6 +8,7 @@
     new, keygen  begin
     tokens, clients
                  what people have allowed, and to whom ── kept
+    users        who can sign in
 
 A command's module is cheap to import: what costs time is imported by the function that needs it, so that `--help`
 answers at once. What a user can mend is a `Problem`, which is told in a line and what to do next.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import click
 
 from mcp_server import __version__
-from mcp_server.cli import call, clients, doctor, inspect, install, keygen, new, run, tokens, tools
+from mcp_server.cli import call, clients, doctor, inspect, install, keygen, new, run, tokens, tools, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +37,7 @@ def main() -> None:
     """  # noqa: D301 - this mark keeps click from filling the paragraph
 
 
-for _each in (new, run, tools, call, inspect, doctor, install, keygen, tokens, clients):
+for _each in (new, run, tools, call, inspect, doctor, install, keygen, users, clients, tokens):
     main.add_command(_each.command)
 
 __all__ = ["main"]

@@ -32,6 +32,9 @@ _ISSUING: Final = frozenset(
 )
 
 _MAKE_ONE: Final = "make one with: openssl rand -hex 32"
+_MANY_TENANTS: Final = re.compile(
+    r"https://login\.microsoftonline\.com/(common|organizations|consumers)(/|$)", re.IGNORECASE
+)
 _PLACEHOLDER: Final = re.compile(r"(^|[-_])your|^(change|replace|example|placeholder|test|<)", re.IGNORECASE)
 
 
@@ -41,6 +44,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
     yield from _small_burst(settings)
     if settings.listening:
         yield from _tokens(settings)
+        yield from _login(settings)
     if settings.oauth_enabled and settings.listening:
         yield from _issuing(settings)
     if settings.production and settings.listening:
@@ -64,6 +68,11 @@ def warnings(settings: Settings) -> Iterator[str]:
     yield from _one_of_many(settings)
     if settings.takes_tokens and settings.production and not (settings.keys or settings.session_secrets):
         yield "SESSION_SECRET is not set, so that the sessions of older clients end with this process; " + _MAKE_ONE
+    if settings.oauth_login == "oidc" and not _admits_some(settings):
+        yield (
+            "OAUTH_LOGIN=oidc lets in everybody who has an account there; to let in fewer, set "
+            "OAUTH_ALLOWED_EMAIL_DOMAINS or OAUTH_ALLOWED_SUBJECTS"
+        )
     if EVERYBODY in settings.trusted_proxies:
         yield (
             "TRUSTED_PROXIES=* lets everybody who reaches this server directly choose the address under which "
@@ -144,6 +153,69 @@ def _issuing(settings: Settings) -> Iterator[Problem]:
         yield Problem("OAUTH_LOOPBACK_DOCUMENTS", rule, depends=("ENVIRONMENT",))
 
 
+def _login(settings: Settings) -> Iterator[Problem]:
+    """A way to sign in that would let nobody in, or everybody."""
+    way = settings.oauth_login
+    if way is None:
+        return
+    depends = ("OAUTH_LOGIN",)
+    if settings.public_url is not None and _in_clear(settings):
+        rule = "must begin with https:// for people to sign in, as their passwords would travel unencrypted"
+        yield Problem("PUBLIC_URL", rule, depends=depends)
+    if way in {"oidc", "github"}:
+        for name, value in (
+            ("OAUTH_CLIENT_ID", settings.oauth_client_id),
+            ("OAUTH_CLIENT_SECRET", settings.oauth_client_secret),
+        ):
+            if value is None:
+                yield Problem(name, f"is required by OAUTH_LOGIN={way}; the provider gives it", depends=depends)
+        yield from _provider(settings)
+    if way == "header" and ("trusted_proxies" not in settings.model_fields_set or not _lists_proxies(settings)):
+        rule = "must list the networks of your proxies, and not *, for OAUTH_LOGIN=header to believe what they say"
+        yield Problem("TRUSTED_PROXIES", rule, depends=depends)
+    if way == "auto":
+        yield from _auto(settings)
+
+
+def _provider(settings: Settings) -> Iterator[Problem]:
+    url, depends = settings.oauth_oidc_url, ("OAUTH_LOGIN", "OAUTH_OIDC_URL")
+    if settings.oauth_login == "oidc" and url is None:
+        rule = "is required by OAUTH_LOGIN=oidc; it is the address of the issuer"
+        yield Problem("OAUTH_OIDC_URL", rule, depends=depends)
+    if settings.oauth_login == "oidc" and url is not None and _MANY_TENANTS.match(url):
+        yield Problem("OAUTH_OIDC_URL", "must name your own tenant; common is that of everybody", depends=depends)
+    public = settings.oauth_login == "github" or (url is not None and host_of(url) == "accounts.google.com")
+    if public and not _admits_some(settings):
+        rule = (
+            "must say who is let in, or be *, because anybody can have an account there; "
+            "OAUTH_ALLOWED_EMAIL_DOMAINS does as well"
+        )
+        yield Problem("OAUTH_ALLOWED_SUBJECTS", rule, depends=(*depends, "OAUTH_ALLOWED_EMAIL_DOMAINS"))
+
+
+def _admits_some(settings: Fields) -> bool:
+    return bool(settings.oauth_allowed_subjects or settings.oauth_allowed_email_domains)
+
+
+def _lists_proxies(settings: Fields) -> bool:
+    return bool(settings.trusted_proxies) and EVERYBODY not in settings.trusted_proxies
+
+
+def _auto(settings: Settings) -> Iterator[Problem]:
+    """Nobody is asked: then nobody else may come."""
+    if settings.production:
+        yield Problem("OAUTH_LOGIN", "must not be auto in production, where it would let everybody in")
+        return
+    for name, host in (
+        ("HOST", settings.host),
+        ("DOMAIN", settings.domain),
+        ("PUBLIC_URL", None if settings.public_url is None else host_of(settings.public_url)),
+    ):
+        if host is not None and not is_loopback(f"[{host}]" if host.count(":") > 1 and "[" not in host else host):
+            rule = "must be this machine's own, because OAUTH_LOGIN=auto lets in everybody who reaches it"
+            yield Problem(name, rule, depends=("OAUTH_LOGIN",))
+
+
 def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
     """Secrets that somebody could guess, and why; every one that opens a door or signs."""
     metrics_key = () if settings.metrics_key is None else (settings.metrics_key,)
@@ -188,6 +260,9 @@ def _idle(settings: Fields) -> Iterator[str]:
         yield from (f"{name.upper()} is not used unless OAUTH_ISSUERS is set" for name in sorted(unused))
     if settings.redis_url is None and settings.model_fields_set & {"redis_port", "redis_password"}:
         yield "REDIS_PORT and REDIS_PASSWORD are not used unless REDIS_HOST is set"
+    at_provider = {"oauth_client_id", "oauth_client_secret", "oauth_oidc_url"} & settings.model_fields_set
+    if settings.oauth_login not in {"oidc", "github"}:
+        yield from (f"{name.upper()} is not used unless OAUTH_LOGIN is oidc or github" for name in sorted(at_provider))
     of_database = {"db_port", "db_name", "db_user", "db_password"}
     if settings.db_host is None and settings.store_url is None and settings.model_fields_set & of_database:
         yield "DB_PORT, DB_NAME, DB_USER and DB_PASSWORD are not used unless DB_HOST is set"

@@ -18,6 +18,7 @@ _LISTENING: Final = Group("Where it listens, and under which name it is reached"
 _KEYS: Final = Group("Who may call")
 _TOKENS: Final = Group("Tokens of an identity provider, instead of a key or beside it")
 _ISSUING: Final = Group("Tokens of its own: people sign in, and this server issues the tokens (OAuth 2.1)")
+_SIGNING_IN: Final = Group("How people sign in, if they have OAuth")
 _LIMITS: Final = Group("How much and how often")
 _STREAMS: Final = Group("Event streams and sessions")
 _KEPT: Final = Group("What outlives a process, and news between processes")
@@ -315,6 +316,80 @@ class Fields(BaseSettings):
         "For development: whether such a document may be on this machine, and over http there.",
         default=False,
         read_by="oauth: server",
+    )
+
+    # How people sign in, if they have OAuth
+
+    oauth_login: values.LoginWay | None = _SIGNING_IN.variable(
+        "OAUTH_LOGIN",
+        "Whose accounts they have: users of this server, oidc or github for those of others, header if a proxy signs "
+        "them in, auto to ask nobody while developing on this machine.",
+        read_by="oauth: login",
+        otherwise="users",
+    )
+    oauth_oidc_url: values.IssuerUrl | None = _SIGNING_IN.variable(
+        "OAUTH_OIDC_URL",
+        "The issuer whose accounts people have, or its discovery document, for OAUTH_LOGIN=oidc.",
+        also=("OIDC_DISCOVERY_URL",),
+        read_by="oauth: login, oidc",
+        otherwise="none",
+    )
+    oauth_client_id: values.Name | None = _SIGNING_IN.variable(
+        "OAUTH_CLIENT_ID",
+        "By what the provider of those accounts knows this server, for oidc and github.",
+        read_by="oauth: login, oidc and github",
+        otherwise="none",
+    )
+    oauth_client_secret: values.Secret | None = _SIGNING_IN.variable(
+        "OAUTH_CLIENT_SECRET",
+        "The secret that the provider has given this server.",
+        read_by="oauth: login, oidc and github; guards: redact",
+        otherwise="none",
+    )
+    oauth_login_scopes: values.Scopes = _SIGNING_IN.variable(
+        "OAUTH_LOGIN_SCOPES",
+        "What is asked of the provider, for oidc.",
+        default=("openid", "profile", "email"),
+        read_by="oauth: login, oidc",
+    )
+    oauth_allowed_email_domains: values.EmailDomains = _SIGNING_IN.variable(
+        "OAUTH_ALLOWED_EMAIL_DOMAINS",
+        "Domains whose people are let in, by the address that the provider has verified.",
+        default=(),
+        read_by="oauth: login, oidc and github",
+        otherwise="everybody's, unless OAUTH_ALLOWED_SUBJECTS is set",
+    )
+    oauth_allowed_subjects: values.Subjects = _SIGNING_IN.variable(
+        "OAUTH_ALLOWED_SUBJECTS",
+        "People who are let in, by their subject or verified e-mail address, at GitHub also by name or id:NUMBER; "
+        "* for everybody.",
+        default=(),
+        read_by="oauth: login, oidc and github",
+        otherwise="everybody, unless OAUTH_ALLOWED_EMAIL_DOMAINS is set",
+    )
+    oauth_login_header: values.HeaderName = _SIGNING_IN.variable(
+        "OAUTH_LOGIN_HEADER",
+        "In which header a proxy in TRUSTED_PROXIES names the person, for OAUTH_LOGIN=header.",
+        default="X-Forwarded-User",
+        read_by="oauth: login, header",
+    )
+    oauth_session_lifetime: values.Lifetime = _SIGNING_IN.variable(
+        "OAUTH_SESSION_LIFETIME",
+        "For how many seconds a browser stays signed in.",
+        default=28_800,
+        read_by="oauth: login",
+    )
+    oauth_remember_consent: values.Moment = _SIGNING_IN.variable(
+        "OAUTH_REMEMBER_CONSENT",
+        "For how many seconds people may have their consent to an application remembered; 0 asks every time.",
+        default=0,
+        read_by="oauth: login",
+    )
+    oauth_scope_words: values.ScopeWords | None = _SIGNING_IN.variable(
+        "OAUTH_SCOPE_WORDS",
+        "What scopes allow, for the people who are asked: items:read=See the catalogue; items:write=Change it.",
+        read_by="oauth: login",
+        otherwise="the name of each scope",
     )
 
     # How much and how often

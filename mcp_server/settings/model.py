@@ -29,7 +29,7 @@ from mcp_server.settings.defaults import data_dir
 from mcp_server.settings.dotenv import Dotenv, fault_in, read_dotenv
 from mcp_server.settings.fields import Fields
 from mcp_server.settings.problems import Problem, SettingsError
-from mcp_server.settings.values import host_of, secrets_in_url, unique
+from mcp_server.settings.values import host_of, secrets_in_url, unique, words_in
 from mcp_server.settings.variables import Layers, names_of, variables
 
 _FOLLOWS: Final = "default_factory_not_called"
@@ -81,6 +81,11 @@ class Settings(Fields):
     def session_secrets(self) -> tuple[str, ...]:
         """What signs session ids; none if each process is to make up its own."""
         return unique(secret.get_secret_value() for secret in self.session_secret)
+
+    @property
+    def scope_words(self) -> dict[str, str]:
+        """What scopes allow, in words."""
+        return words_in(self.oauth_scope_words) if self.oauth_scope_words else {}
 
     @property
     def store(self) -> str:

@@ -40,6 +40,10 @@ _RATE: Final = re.compile(
 )
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
+_SUBJECT: Final = re.compile(r"[!-+\--~]+", re.ASCII)
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]+", re.ASCII)
+_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
 EVERYBODY: Final = "*"
 NOBODY: Final = "none"
 WITHOUT_ADDRESS: Final = "unknown"
@@ -159,6 +163,26 @@ def _service_url(value: str) -> str:
 def _base_url(value: str) -> str:
     _url_parts(value)
     return value
+
+
+def _issuer_url(value: str) -> str:
+    parts = _url_parts(value)
+    if parts.query or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.netloc)):
+        raise ValueError
+    return value
+
+
+def _scope_words(value: str) -> str:
+    if not value.isprintable() or len(words_in(value)) < len([part for part in value.split(";") if part.strip()]):
+        raise ValueError
+    return value
+
+
+def words_in(text: str) -> dict[str, str]:
+    """What each scope of an accepted text allows, in words."""
+    pairs = [part.partition("=") for part in text.split(";")]
+    named = {name.strip(): words.strip() for name, _, words in pairs}
+    return {name: words for name, words in named.items() if words and _SCOPE.fullmatch(name)}
 
 
 def _store_url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
@@ -346,6 +370,26 @@ Rates = Annotated[
 Clients = Annotated[
     str, AfterValidator(_clients), must("be a JSON array of objects, or the path of a file that holds one")
 ]
+LoginWay = Annotated[
+    Literal["users", "oidc", "github", "header", "auto"],
+    BeforeValidator(_lower),
+    must("be users, oidc, github, header or auto"),
+]
+IssuerUrl = Annotated[
+    str,
+    AfterValidator(_issuer_url),
+    must("be the address of an issuer, such as https://login.example.com/realms/main, which begins with https://"),
+]
+Subjects = Annotated[
+    tuple[str, ...], _each(_matching(_SUBJECT), "subjects, e-mail addresses or names, without spaces; or *")
+]
+EmailDomains = Annotated[tuple[str, ...], _each(_host(_DOMAIN), "domains such as example.com, without an @")]
+ScopeWords = Annotated[
+    str,
+    AfterValidator(_scope_words),
+    must("be scopes and what they allow, such as items:read=See the catalogue; items:write=Change it"),
+]
+Moment = Annotated[int, Field(ge=0, le=366 * 86_400), must("be a whole number of seconds from 0 to 31622400 (a year)")]
 RedisUrl = Annotated[
     SecretStr,
     AfterValidator(_store_url("redis", "rediss")),

@@ -9,9 +9,8 @@ import asyncio
 import itertools
 import sys
 
-from tests.store_backends import store_at
-
 from mcp_server.stores import Store
+from tests.store_backends import store_at
 
 
 async def add(store: Store, name: str) -> None:

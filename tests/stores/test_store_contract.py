@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.store_backends import Backend
 
 from mcp_server.stores import Record, Store, StoreUnavailable
 from mcp_server.stores.rules import LONGEST, LONGEST_KIND
+from tests.store_backends import Backend
 
 ODD = (
     "'; DROP TABLE records; --",

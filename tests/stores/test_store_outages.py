@@ -13,12 +13,12 @@ from typing import Any, cast
 import psycopg
 import pytest
 from redis_servers import OwnRedis, own_redis
-from tests.store_backends import PATIENCE, Backend, backend, redis_client
 
 from mcp_server.stores import Record, Store, StoreUnavailable, open_store
 from mcp_server.stores.postgres import PostgresStore
 from mcp_server.stores.redis import RedisStore
 from mcp_server.stores.sqlite import SqliteStore
+from tests.store_backends import PATIENCE, Backend, backend, redis_client
 
 CLOSED_PORT = 1
 

@@ -11,9 +11,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
-from tests.store_backends import Backend, backend
-
 from mcp_server.stores import Store
+from tests.store_backends import Backend, backend
 
 WORKER = Path(__file__).with_name("store_worker.py")
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import asyncio
 import logging
 
 import pytest
-from tests.store_backends import PATIENCE, Clock
 
 from mcp_server.stores import StoreUnavailable, Sweeper
 from mcp_server.stores.memory import MemoryStore
+from tests.store_backends import PATIENCE, Clock
 
 
 class Pauses:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from issuing import Flow, House, flow, house
+
 from tests.store_backends import ALL, SHARED, Backend, backend
 
 

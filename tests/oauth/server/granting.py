@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from tests.store_backends import Clock, store_at
 
 from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.server.client import Client
@@ -20,6 +19,7 @@ from mcp_server.oauth.server.grants import Grants, challenge_of
 from mcp_server.oauth.server.ledger import Proof, Request, Tokens
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.stores import Store
+from tests.store_backends import Clock, store_at
 
 CLIENT = Client("the-client", "A client", redirect_uris=("https://client.example/cb",))
 VERIFIER = "v" * 43

@@ -22,7 +22,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from tests.store_backends import Clock
 
 from mcp_server.guards.addresses import ClientAddress
 from mcp_server.oauth.access import TokenVerifier
@@ -32,6 +31,7 @@ from mcp_server.oauth.server.client import Client
 from mcp_server.oauth.server.reaching import ClientFactory, Resolve, look_up, plain_client
 from mcp_server.stores import Store
 from mcp_server.stores.memory import MemoryStore
+from tests.store_backends import Clock
 
 PATIENCE = 60.0
 CLAUDE = ("https://claude.ai/api/mcp/auth_callback", "https://claude.com/api/mcp/auth_callback")

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from issuing import CLAUDE, House, flow, house
 from sites import NAME, Page, Site, endless, never, site
-from tests.store_backends import Clock
 
 from mcp_server.oauth.server.client import Client
 from mcp_server.oauth.server.documents import Documents
 from mcp_server.oauth.server.faults import Fault
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.oauth.server.reaching import NotFetched, Reaching, is_public, look_up
+from tests.store_backends import Clock
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from granting import ASKED, CLIENT, Granting, code_in
-from tests.store_backends import Backend, Clock
 
 from mcp_server.oauth.access import VerifierUnavailable
 from mcp_server.oauth.approvals import NotPending, Person
@@ -29,6 +28,7 @@ from mcp_server.oauth.server.registrations import listed as listed_clients
 from mcp_server.oauth.server.verifier import OwnTokens
 from mcp_server.stores import Record, Store
 from mcp_server.stores.memory import MemoryStore
+from tests.store_backends import Backend, Clock
 
 HERE = Path(__file__).parent
 MANY = 25
