@@ -178,20 +178,22 @@ class Tasks:
 
     async def _kept(self) -> TaskRecords:
         """The records, whose store is opened when it is first needed; raises `StoreUnavailable`."""
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             async with self._opening:
-                if self._opened is None:
-                    store = self._terms.open_store()
-                    try:
-                        await store.open()
-                    except BaseException:
-                        await store.close()
-                        raise
-                    kept, sweeper = TaskRecords(store, self._server), Sweeper(store)
-                    sweeper.start()
-                    tending = asyncio.create_task(self._tend(kept), name="tasks")
-                    self._opened = _Opened(store, kept, sweeper, tending)
-        return self._opened.kept
+                opened = self._opened = self._opened or await self._open()
+        return opened.kept
+
+    async def _open(self) -> _Opened:
+        store = self._terms.open_store()
+        try:
+            await store.open()
+        except BaseException:
+            await store.close()
+            raise
+        kept, sweeper = TaskRecords(store, self._server), Sweeper(store)
+        sweeper.start()
+        return _Opened(store, kept, sweeper, asyncio.create_task(self._tend(kept), name="tasks"))
 
     # -- what the service asks -----------------------------------------------------------------------------------
 
@@ -330,15 +332,20 @@ class Tasks:
     # -- the work ------------------------------------------------------------------------------------------------
 
     async def _run(self, run: TaskRun, call: Call, work: Work) -> None:
-        token = None if self._observer is None else self._observer.begin(call)
-        answer: Answer | None = None
+        if self._observer is None:
+            answer = await self._answer(call, work)
+        else:
+            answer = await self._observed(self._observer, call, work)
+        if answer is not None:
+            run.conclude(answer)
+
+    async def _observed(self, observer: Observer, call: Call, work: Work) -> Answer | None:
+        token, answer = observer.begin(call), None
         try:
             answer = await self._answer(call, work)
         finally:
-            if self._observer is not None:
-                self._observer.end(call, call.late_answer if answer is None else answer, token)
-        if answer is not None:
-            run.conclude(answer)
+            observer.end(call, call.late_answer if answer is None else answer, token)
+        return answer
 
     async def _answer(self, call: Call, work: Work) -> Answer | None:
         """What the work comes to; None if it was stopped, so that its answer is somebody else's."""
