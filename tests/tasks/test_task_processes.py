@@ -109,7 +109,7 @@ async def _marks(records: TaskRecords) -> list[tuple[str, str]]:
 def _dies(shop: Shop) -> None:
     """Let a process do nothing any more, as one that was killed."""
     tasks = shop.inside
-    tasks._leaving = True
+    tasks._tending._leaving = True
     for work in (tasks._opened.tending, *tasks._works):
         work.cancel()
     for run in tasks._runs.values():
@@ -355,10 +355,10 @@ def test_a_process_that_lives_keeps_its_tasks(shared_store: Backend) -> None:
         async with here.client(terms=terms(shared_store, **often)) as near:
             ids = [await begin(near, "wait") for _ in range(2)]
             async with there.client(terms=terms(shared_store, **often)) as far:
-                await happens(lambda: there.inside._scanned_at > 0)
-                await there.inside._look_for_lost(there.inside._opened.kept)
+                await happens(lambda: there.inside._tending._looked_at > 0)
+                await there.inside._tending.look_for_lost(there.inside._opened.kept)
                 assert [(await look(far, each))["status"] for each in ids] == ["working"] * 2
-            await here.inside._look_for_lost(here.inside._opened.kept)
+            await here.inside._tending.look_for_lost(here.inside._opened.kept)
             assert [(await look(near, each))["status"] for each in ids] == ["working"] * 2
 
     play(story)
@@ -371,7 +371,7 @@ def test_a_mark_of_ours_that_nothing_runs_behind_is_that_of_a_lost_task() -> Non
             task_id = await begin(client, "wait")
             tasks = shop.inside
             run = tasks._runs.pop(task_id)
-            await tasks._look_for_lost(tasks._opened.kept)
+            await tasks._tending.look_for_lost(tasks._opened.kept)
             assert (await look(client, task_id))["error"]["data"] == {"reason": "task_lost"}
             tasks._runs[task_id] = run
 
