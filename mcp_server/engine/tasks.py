@@ -17,31 +17,30 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import TypeAdapter
-from pydantic_core import from_json
 
-from mcp_server.engine.calls import Call, new_reference
+from mcp_server.engine.calls import Call
 from mcp_server.engine.engine import RUN
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.neighbours import Message
 from mcp_server.engine.questions import Questions, responses_of
 from mcp_server.engine.service import Change, TaskChanged
+from mcp_server.engine.task_changes import LOST, STOPPED, answered, end_of, ended
 from mcp_server.engine.task_records import Task, TaskRecords, new_id
 from mcp_server.engine.task_run import TaskRun
+from mcp_server.engine.task_tending import Tending, Ward
+from mcp_server.engine.task_work import Work, answer_of
 from mcp_server.protocol.errors import (
     Code,
-    Failure,
     ProtocolError,
     Reason,
     bad_cursor,
-    internal_error,
-    shorten,
 )
-from mcp_server.protocol.messages import Request, is_object
-from mcp_server.protocol.results import Answer, Prepared, Result, encode_object, tool_error
+from mcp_server.protocol.messages import Request
+from mcp_server.protocol.results import Answer, Result, tool_error
 from mcp_server.protocol.tasks import Wish, unknown_task
 from mcp_server.stores import Store, StoreUnavailable, Sweeper
 
@@ -52,24 +51,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("mcp_server.tasks")
 
-Work: TypeAlias = Callable[[Call], Coroutine[Any, Any, Result]]
-"""Gives the result of a task's call."""
-
 _PAGE: Final = 100
 _LAST_WORDS: Final = 5.0
 """How long the ends of tasks may take to be written down when the process leaves, in seconds."""
 _ANY_CALL: Final = 0.5
-
-_STOPPED: Final = Failure(
-    Code.INTERNAL_ERROR,
-    "The server was stopped before the task had ended; it is not run again",
-    {"reason": Reason.TASK_STOPPED},
-)
-_LOST: Final = Failure(
-    Code.INTERNAL_ERROR,
-    "The process that ran the task is gone, and nobody knows how far it got; it is not run again",
-    {"reason": Reason.TASK_LOST},
-)
 
 
 class _Touched(Message):
@@ -125,9 +110,16 @@ class Tasks:
         self._opening = asyncio.Lock()
         self._admitting = asyncio.Lock()
         self._opened: _Opened | None = None
-        self._wake = asyncio.Event()
-        self._leaving = False
-        self._alive_at = self._scanned_at = float("-inf")
+        self._tending = Tending(
+            terms,
+            Ward(
+                runner=self._me,
+                busy=lambda: bool(self._runs),
+                runs=lambda task_id: task_id in self._runs or task_id in self._beginning,
+                nudged=self._nudged,
+                lost=self._lose,
+            ),
+        )
         self._until: float | None = None
         self._deaf = self._listen()
 
@@ -157,10 +149,9 @@ class Tasks:
             return
         await self._all_over((self._until or 0.0) - time.monotonic())
         for run in list(self._runs.values()):
-            run.stop(_STOPPED)
+            run.stop(STOPPED)
         await self._all_over(_LAST_WORDS)
-        self._leaving = True
-        self._wake.set()
+        self._tending.leave()
         others = {opened.tending, *self._works, *self._aside}
         for task in others:
             task.cancel()
@@ -178,20 +169,22 @@ class Tasks:
 
     async def _kept(self) -> TaskRecords:
         """The records, whose store is opened when it is first needed; raises `StoreUnavailable`."""
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             async with self._opening:
-                if self._opened is None:
-                    store = self._terms.open_store()
-                    try:
-                        await store.open()
-                    except BaseException:
-                        await store.close()
-                        raise
-                    kept, sweeper = TaskRecords(store, self._server), Sweeper(store)
-                    sweeper.start()
-                    tending = asyncio.create_task(self._tend(kept), name="tasks")
-                    self._opened = _Opened(store, kept, sweeper, tending)
-        return self._opened.kept
+                opened = self._opened = self._opened or await self._open()
+        return opened.kept
+
+    async def _open(self) -> _Opened:
+        store = self._terms.open_store()
+        try:
+            await store.open()
+        except BaseException:
+            await store.close()
+            raise
+        kept, sweeper = TaskRecords(store, self._server), Sweeper(store)
+        sweeper.start()
+        return _Opened(store, kept, sweeper, asyncio.create_task(self._tending.run(kept), name="tasks"))
 
     # -- what the service asks -----------------------------------------------------------------------------------
 
@@ -227,7 +220,7 @@ class Tasks:
         task = Task(id=new_id(), owner=owner, tool=tool, runner=self._me, created=now, updated=now, ttl=ttl)
         self._beginning.add(task.id)
         try:
-            await self._give_sign_of_life(kept)
+            await self._tending.give_sign_of_life(kept)
             await self._create(kept, task)
         finally:
             self._beginning.discard(task.id)
@@ -277,7 +270,7 @@ class Tasks:
         working = asyncio.create_task(self._run(run, own, work), name=f"task {task.tool}")
         self._works.add(working)
         working.add_done_callback(self._works.discard)
-        self._wake.set()
+        self._tending.wake()
 
     # -- what clients ask ----------------------------------------------------------------------------------------
 
@@ -292,8 +285,8 @@ class Tasks:
         with _reaching_the_store():
             await self._found(task_id, call)
             kept = await self._kept()
-            answered = functools.partial(_answered, given=given, now=kept.now)
-            await self._changed(kept, await kept.change(task_id, answered))
+            change = functools.partial(answered, given=given, now=kept.now)
+            await self._changed(kept, await kept.change(task_id, change))
 
     async def cancel(self, task_id: str, call: Call) -> None:
         """End a task that has not ended; its work is stopped as soon as its process hears of it."""
@@ -301,8 +294,8 @@ class Tasks:
             await self._found(task_id, call)
             kept = await self._kept()
             message = "Cancelled as its client has asked"
-            ended = functools.partial(_ended, status="cancelled", message=message, now=kept.now)
-            await self._changed(kept, await kept.change(task_id, ended))
+            change = functools.partial(ended, status="cancelled", message=message, now=kept.now)
+            await self._changed(kept, await kept.change(task_id, change))
 
     async def list(self, cursor: str | None, call: Call) -> Result:
         """A page of the caller's tasks."""
@@ -330,36 +323,9 @@ class Tasks:
     # -- the work ------------------------------------------------------------------------------------------------
 
     async def _run(self, run: TaskRun, call: Call, work: Work) -> None:
-        token = None if self._observer is None else self._observer.begin(call)
-        answer: Answer | None = None
-        try:
-            answer = await self._answer(call, work)
-        finally:
-            if self._observer is not None:
-                self._observer.end(call, call.late_answer if answer is None else answer, token)
+        answer = await answer_of(work, call, self._observer)
         if answer is not None:
             run.conclude(answer)
-
-    async def _answer(self, call: Call, work: Work) -> Answer | None:
-        """What the work comes to; None if it was stopped, so that its answer is somebody else's."""
-        try:
-            answer: Answer = await call.run(work(call))
-        except ProtocolError as error:
-            answer = error.failure
-        except asyncio.CancelledError:
-            if call.settled:
-                return None
-            if _is_being_cancelled():
-                raise
-            answer = _broken(call)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException:  # noqa: BLE001 - as in the engine, whatever a tool raises ends no server
-            answer = _broken(call)
-        if call.settled:
-            return None
-        call.settled = True
-        return answer
 
     def _conclude(self, run: TaskRun, answer: Answer | None) -> None:
         self._do_aside(self._finish(run, answer))
@@ -374,11 +340,11 @@ class Tasks:
 
     async def _write_end(self, run: TaskRun, answer: Answer) -> None:
         kept = await self._kept()
-        outcome = self._outcome(answer)
+        outcome = end_of(answer, self._terms.most_bytes)
         complained = False
         while True:
             try:
-                await self._changed(kept, await kept.change(run.id, functools.partial(_ended, **outcome, now=kept.now)))
+                await self._changed(kept, await kept.change(run.id, functools.partial(ended, **outcome, now=kept.now)))
             except StoreUnavailable as problem:
                 if not complained:
                     logger.warning("The end of a task of %s cannot be written down for now: %s", run.tool, problem)
@@ -386,22 +352,6 @@ class Tasks:
                 await asyncio.sleep(self._terms.poll)
             else:
                 return
-
-    def _outcome(self, answer: Answer) -> dict[str, Any]:
-        """How a task ends that has this answer. A result that says so is an end like any other."""
-        if isinstance(answer, Failure):
-            error: dict[str, Any] = {"code": int(answer.code), "message": answer.message}
-            if answer.data is not None:
-                error["data"] = answer.data
-            return {"status": "failed", "error": error, "message": answer.message}
-        plain = answer.result if isinstance(answer, Prepared) else answer
-        body = encode_object({"resultType": "complete", **plain})
-        if len(body) > self._terms.most_bytes:
-            logger.warning("The result of a task has %d bytes, and is not kept: more than TASK_MAX_RESULT", len(body))
-            text = f"The result is too large to be kept ({len(body)} bytes of {self._terms.most_bytes} allowed)"
-            body = encode_object({"resultType": "complete", **tool_error(text, Reason.TOO_LARGE)})
-        result = from_json(body)
-        return {"status": "completed", "result": result, "message": _said(result) if result.get("isError") else None}
 
     # -- the record and the run ----------------------------------------------------------------------------------
 
@@ -453,67 +403,19 @@ class Tasks:
         return self._neighbours.listen(_TOPIC, _ABOUT_TASKS, self._heard, lambda: None)
 
     def _heard(self, touched: _Touched) -> None:
-        run = self._runs.get(touched.task)
-        if run is not None:
-            self._sync_soon(run)
+        self._nudged(touched.task)
         self._publish(TaskChanged(touched.task))
 
-    # -- what is looked after ------------------------------------------------------------------------------------
-
-    async def _tend(self, kept: TaskRecords) -> None:
-        """Give signs of life, hear of nudges, and look for tasks that are lost."""
-        away = False
-        while not self._leaving:  # a library may swallow a cancellation
-            try:
-                await self._look_around(kept)
-                away = False
-            except StoreUnavailable as problem:
-                if not away:
-                    logger.warning("The tasks cannot be reached for now: %s", problem)
-                away = True
-            pause = self._terms.poll if self._runs else self._terms.lease / 2
-            self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-
-    async def _look_around(self, kept: TaskRecords) -> None:
-        if self._runs:
-            await self._give_sign_of_life(kept)
-            for task_id in await kept.nudges(self._me):
-                run = self._runs.get(task_id)
-                if run is not None:
-                    self._sync_soon(run)
-        now = time.monotonic()
-        if now >= self._scanned_at + self._terms.lease / 2:
-            self._scanned_at = now
-            await self._look_for_lost(kept)
-
-    async def _give_sign_of_life(self, kept: TaskRecords) -> None:
-        now = time.monotonic()
-        if now >= self._alive_at + self._terms.lease / 4:
-            await kept.give_sign_of_life(self._me, self._terms.lease)
-            self._alive_at = now
-
-    async def _look_for_lost(self, kept: TaskRecords) -> None:
-        lives: dict[str, bool] = {}
-        lost = 0
-        async for task_id, runner in kept.marks():
-            if runner == self._me:
-                if task_id in self._runs or task_id in self._beginning:
-                    continue
-            else:
-                if runner not in lives:
-                    lives[runner] = await kept.lives(runner)
-                if lives[runner]:
-                    continue
-            lost += await self._lose(kept, task_id) is not None
-        if lost:
-            logger.warning("%d tasks were lost with the process that ran them, and have been ended as failed", lost)
+    def _nudged(self, task_id: str) -> None:
+        run = self._runs.get(task_id)
+        if run is not None:
+            self._sync_soon(run)
 
     async def _lose(self, kept: TaskRecords, task_id: str) -> Task | None:
         """End a task whose process is gone, and give what it then is."""
-        task = await kept.change(task_id, functools.partial(_ended, **self._outcome(_LOST), now=kept.now))
+        task = await kept.change(
+            task_id, functools.partial(ended, **end_of(LOST, self._terms.most_bytes), now=kept.now)
+        )
         if task is None:
             await kept.unmark(task_id)
         await self._changed(kept, task)  # its process may live after all, and must stop
@@ -542,30 +444,6 @@ def _reaching_the_store() -> Generator[None]:
         raise ProtocolError(Code.INTERNAL_ERROR, text, {"reason": Reason.NO_STORE}) from problem
 
 
-def _answered(task: Task, *, given: Mapping[str, Any], now: Callable[[], float]) -> Task | None:
-    """A task some of whose questions have been answered; None if none of these is open."""
-    fitting = {key: value for key, value in given.items() if key in task.requests}
-    if not fitting:
-        return None
-    left = {key: question for key, question in task.requests.items() if key not in fitting}
-    status = "input_required" if left else "working"
-    return replace(task, requests=left, answers={**task.answers, **fitting}, status=status, updated=now())
-
-
-def _ended(
-    task: Task,
-    *,
-    status: str,
-    now: Callable[[], float],
-    message: str | None,
-    result: Mapping[str, Any] | None = None,
-    error: Mapping[str, Any] | None = None,
-) -> Task:
-    return replace(
-        task, status=status, message=message, result=result, error=error, requests={}, answers={}, updated=now()
-    )
-
-
 def _settle(call: Call, answer: Result) -> None:
     if not call.settled:
         call.settle(answer)
@@ -576,20 +454,3 @@ async def _undo(kept: TaskRecords, task: Task, creating: asyncio.Future[None]) -
         with contextlib.suppress(StoreUnavailable):
             await creating
         await kept.discard(task)
-
-
-def _said(result: Mapping[str, Any]) -> str | None:
-    texts = [block["text"] for block in result.get("content", []) if is_object(block) and "text" in block]
-    return shorten(texts[0]) if texts else None
-
-
-def _broken(call: Call) -> Failure:
-    reference = new_reference()
-    call.reference = reference
-    logger.exception("A task failed [%s]", reference)  # noqa: LOG004 - called by a handler
-    return internal_error(reference).failure
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -313,31 +313,49 @@ def test_two_processes_serve_the_same_tasks(two: tuple[Caller, Caller], tmp_path
     assert traces(tmp_path)["begun 7"] == 1
 
 
+def talk(env: Mapping[str, str], *requests: tuple[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The answers of a server over stdio, which then ends with its input."""
+    child = subprocess.Popen(
+        [sys.executable, str(PROCESS)],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    answers: list[dict[str, Any]] = []
+    try:
+        for method, params in requests:
+            child.stdin.write(json.dumps(rpc(method, {**params, "_meta": meta(**TAKES)}, 1)).encode() + b"\n")
+            child.stdin.flush()
+            answers.append(json.loads(child.stdout.readline()))
+        child.stdin.close()
+        assert child.wait(PATIENCE) == 0
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    return answers
+
+
 def test_a_client_over_stdio_finds_its_task_after_a_restart(tmp_path: Path) -> None:
     env = environment(STORE_URL=f"sqlite:///{tmp_path}/tasks.db", TASK_TRACE=str(tmp_path / "trace.txt"))
-
-    def talk(*requests: tuple[str, Mapping[str, Any]], last: bool) -> list[dict[str, Any]]:
-        child = subprocess.Popen([sys.executable, str(PROCESS)], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert child.stdin is not None
-        assert child.stdout is not None
-        answers: list[dict[str, Any]] = []
-        try:
-            for method, params in requests:
-                child.stdin.write(json.dumps(rpc(method, {**params, "_meta": meta(**TAKES)}, 1)).encode() + b"\n")
-                child.stdin.flush()
-                answers.append(json.loads(child.stdout.readline())["result"])
-            if last:
-                child.stdin.close()
-                assert child.wait(PATIENCE) == 0
-        finally:
-            child.kill()
-            child.wait()
-            child.stdout.close()
-            if not child.stdin.closed:
-                child.stdin.close()
-        return answers
-
-    call = {"name": "work", "arguments": {"number": 1, "seconds": 600}}
-    (stopped,) = talk(("tools/call", call), last=True)
-    (task,) = talk(("tasks/get", {"taskId": stopped["taskId"]}), last=True)
+    (begun,) = talk(env, ("tools/call", {"name": "work", "arguments": {"number": 1, "seconds": 600}}))
+    (found,) = talk(env, ("tasks/get", {"taskId": begun["result"]["taskId"]}))
+    task = found["result"]
     assert (task["status"], task["error"]["data"]) == ("failed", {"reason": "task_stopped"})
+
+
+def test_without_a_setting_stdio_keeps_its_tasks_in_the_folder_for_such_files(tmp_path: Path) -> None:
+    env = environment(XDG_STATE_HOME=str(tmp_path), TASK_TRACE=str(tmp_path / "trace.txt"))
+    talk(env, ("tools/call", {"name": "work", "arguments": {"number": 1}}))
+    assert (tmp_path / "mcp-server" / "mcp-server.db").exists()
+
+
+def test_a_store_that_cannot_be_leaves_everything_else_over_stdio(tmp_path: Path) -> None:
+    env = environment(STORE_URL="nonsense", TASK_TRACE=str(tmp_path / "trace.txt"))
+    call = {"name": "work", "arguments": {"number": 1}}
+    other, task = talk(env, ("tools/call", {"name": "who", "arguments": {}}), ("tools/call", call))
+    assert other["result"]["structuredContent"] > 0
+    assert task["error"]["data"] == {"reason": "no_store"}

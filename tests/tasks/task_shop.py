@@ -116,6 +116,7 @@ class Shop:
             except asyncio.CancelledError:
                 self.stopped.append("hang")
             else:
+                self.done.append("late")
                 return "late"
 
     async def hurry(self, ctx: Context) -> str:

@@ -11,6 +11,7 @@ import logging
 import tempfile
 import uuid
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from task_shop import Shop, begin, happens, look, play, reply, said, until, unti
 from mcp_server.bus import open_bus
 from mcp_server.engine.neighbours import Neighbours
 from mcp_server.engine.task_records import Task, TaskRecords, new_id
+from mcp_server.engine.task_run import TaskRun
 from mcp_server.engine.task_terms import TaskTerms
-from mcp_server.stores import StoreUnavailable, open_store
+from mcp_server.engine.tasks import Tasks
+from mcp_server.stores import Store, StoreUnavailable, open_store
 from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse
 from tests.store_backends import REDIS, Backend, needs_redis
@@ -106,7 +109,7 @@ async def _marks(records: TaskRecords) -> list[tuple[str, str]]:
 def _dies(shop: Shop) -> None:
     """Let a process do nothing any more, as one that was killed."""
     tasks = shop.inside
-    tasks._leaving = True
+    tasks._tending._leaving = True
     for work in (tasks._opened.tending, *tasks._works):
         work.cancel()
     for run in tasks._runs.values():
@@ -352,10 +355,10 @@ def test_a_process_that_lives_keeps_its_tasks(shared_store: Backend) -> None:
         async with here.client(terms=terms(shared_store, **often)) as near:
             ids = [await begin(near, "wait") for _ in range(2)]
             async with there.client(terms=terms(shared_store, **often)) as far:
-                await happens(lambda: there.inside._scanned_at > 0)
-                await there.inside._look_for_lost(there.inside._opened.kept)
+                await happens(lambda: there.inside._tending._looked_at > 0)
+                await there.inside._tending.look_for_lost(there.inside._opened.kept)
                 assert [(await look(far, each))["status"] for each in ids] == ["working"] * 2
-            await here.inside._look_for_lost(here.inside._opened.kept)
+            await here.inside._tending.look_for_lost(here.inside._opened.kept)
             assert [(await look(near, each))["status"] for each in ids] == ["working"] * 2
 
     play(story)
@@ -368,7 +371,7 @@ def test_a_mark_of_ours_that_nothing_runs_behind_is_that_of_a_lost_task() -> Non
             task_id = await begin(client, "wait")
             tasks = shop.inside
             run = tasks._runs.pop(task_id)
-            await tasks._look_for_lost(tasks._opened.kept)
+            await tasks._tending.look_for_lost(tasks._opened.kept)
             assert (await look(client, task_id))["error"]["data"] == {"reason": "task_lost"}
             tasks._runs[task_id] = run
 
@@ -450,3 +453,79 @@ def test_a_panic_in_a_task_ends_only_the_task() -> None:
             assert task["error"]["message"].startswith("Internal error")
 
     play(story)
+
+
+def test_a_server_may_end_before_its_store_was_ever_there() -> None:
+    class Never(MemoryStore):
+        async def open(self) -> None:
+            raise StoreUnavailable("never")
+
+    async def story() -> None:
+        async with Shop().client(terms=TaskTerms(open_store=Never)) as client:
+            assert (await client.call_tool("plain")).text == "plain"
+
+    play(story)
+
+
+def test_two_who_need_the_store_at_once_open_it_once() -> None:
+    opened: list[Store] = []
+
+    class Slow(MemoryStore):
+        async def open(self) -> None:
+            await asyncio.sleep(0)
+            await super().open()
+            opened.append(self)
+
+    async def story() -> None:
+        shop = Shop()
+        tasks = Tasks(TaskTerms(open_store=Slow), "shop", lambda _: None)
+        kept = await asyncio.gather(*[tasks._kept() for _ in range(3)])  # pyright: ignore[reportPrivateUsage]
+        assert len(opened) == 1
+        assert kept[0] is kept[1] is kept[2]
+        await tasks.close()
+        assert shop.begun == []
+
+    play(story)
+
+
+def test_a_task_that_was_over_when_the_server_stops_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        shop, store = Shop(), Unsteady()
+        async with shop.client(terms=TaskTerms(open_store=lambda: store, poll=0.01, grace=0.0)) as client:
+            task_id = await begin(client, "wait")
+            await happens(lambda: shop.begun)
+            store.away = True
+            shop.open.set()
+            await happens(lambda: shop.done and shop.inside._runs[task_id].concluded)
+            asyncio.get_running_loop().call_later(0.05, setattr, store, "away", False)
+            kept = shop.inside._opened.kept
+            closed: list[Any] = []
+            close = store.close
+
+            async def last_look() -> None:
+                closed.append(await kept.find(task_id))
+                await close()
+
+            monkeypatch.setattr(store, "close", last_look)
+        assert closed[0].status == "completed"
+
+    play(story)
+
+
+def test_an_answer_to_a_question_that_was_just_given_up_is_let_go() -> None:
+    async def story() -> None:
+        task = Task(id="x" * 32, owner="", tool="t", runner="r", created=0.0, updated=0.0, ttl=1.0)
+        stale: list[TaskRun] = []
+        run = TaskRun(task, stale.append, lambda _run, _answer: None)
+        asking = asyncio.ensure_future(run.question(NOBODY, "elicitation/create", {}))
+        await happens(lambda: stale)
+        assert run.merged(replace(task, answers={"question": {}, "other": {}}), 1.0) is not None
+        asking.cancel()
+        run.take_answers()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+
+    play(story)
+
+
+NOBODY: Any = None

@@ -216,6 +216,8 @@ def test_a_tool_of_its_own_limit_ends_on_time_even_if_it_does_not_stop() -> None
             assert said(task) == "Timed out after 0.05 s"
             await happens(lambda: shop.stopped)
             shop.open.set()
+            await happens(lambda: shop.done == ["late"])
+            assert (await look(client, task["taskId"]))["result"] == task["result"]
 
     play(story)
 

@@ -77,6 +77,29 @@ def test_a_task_that_has_ended_is_told_at_once() -> None:
     play(story)
 
 
+def test_a_change_that_changes_nothing_is_not_told() -> None:
+    async def story() -> None:
+        shop = Shop()
+        async with shop.client() as client:
+            task_id = await begin(client, "wait")
+            async with listening(shop, client, taskIds=[task_id]):
+                await hears(client, "working")
+                for _ in range(3):
+                    shop.inside._tell(task_id)
+                    await asyncio.sleep(0)
+                await happens(lambda: not any(feed._unheard for feed in inside(shop)._hub._feeds))
+                shop.open.set()
+                await hears(client, "completed")
+                assert [each["status"] for each in told(client)] == ["working", "completed"]
+
+    play(story)
+
+
+def inside(shop: Shop) -> Any:
+    """The engine, for a test that looks into it."""
+    return shop.engine
+
+
 def test_other_news_come_on_the_same_stream() -> None:
     async def story() -> None:
         shop = Shop()
