@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from issuing import CLAUDE, House, flow, house
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from sites import site
 
-from mcp_server.oauth.server.assertions import BEARER
+from mcp_server.oauth.server.assertions import BEARER, Assertions
+from mcp_server.oauth.server.faults import Fault
 from mcp_server.oauth.server.known import known_clients
 
 SECRET = ec.generate_private_key(ec.SECP256R1())
@@ -121,13 +123,20 @@ def test_an_assertion_that_is_not_signed_by_the_key_is_refused(home: House) -> N
 
 def _hmac(said: dict[str, Any], key: bytes) -> str:
     """What PyJWT refuses to make: it takes the key for what it is."""
-    import base64
     import hashlib
     import hmac
 
     parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in ({"alg": "HS256"}, said)]
     signature = hmac.digest(key, b".".join(parts), hashlib.sha256)
     return b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+def test_a_shared_secret_signs_nothing_even_where_it_is_taken_for_a_key(home: House) -> None:
+    shared = b"x" * 32
+    key = {"kty": "oct", "k": base64.urlsafe_b64encode(shared).rstrip(b"=").decode()}
+    assertions = Assertions(home.store, [home.url], home.clock)
+    with pytest.raises(Fault, match="not signed in a way"):
+        home.run(assertions.check(jwt.encode(claims(home), shared, "HS256"), "signer", [key]))
 
 
 def test_an_assertion_needs_its_type_and_a_client_that_signs(home: House) -> None:
