@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import mcp_types
-from mcp_types.jsonrpc import JSONRPCError, JSONRPCNotification, JSONRPCResponse, jsonrpc_message_adapter
-from mcp_types.methods import parse_server_notification, validate_server_result
+from mcp_types.jsonrpc import (
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    jsonrpc_message_adapter,
+)
+from mcp_types.methods import parse_server_notification, parse_server_request, validate_server_result
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from mcp_server.protocol.errors import Code
 from mcp_server.protocol.versions import V2026_07_28
 
+_OF_EXTENSIONS = {"skills/list", "skills/get", "resources/directory/read"}
+"""Methods of which the models know nothing."""
 _MODERN_CODES = {int(code) for code in Code} - {Code.LEGACY_RESOURCE_NOT_FOUND}
 _LEGACY_CODES = {int(code) for code in Code}
 
@@ -25,7 +33,8 @@ def read(data: bytes, version: str, methods: Mapping[int | str, str]) -> dict[st
     body = json.loads(data, parse_constant=_refuse_constant)
     message = jsonrpc_message_adapter.validate_python(body)
     if isinstance(message, JSONRPCResponse):
-        _check_result(methods[message.id], version, message.result)
+        if methods[message.id] not in _OF_EXTENSIONS:
+            _check_result(methods[message.id], version, message.result)
         if version == V2026_07_28:
             assert message.result["resultType"]
             assert "io.modelcontextprotocol/serverInfo" in message.result["_meta"]
@@ -33,6 +42,9 @@ def read(data: bytes, version: str, methods: Mapping[int | str, str]) -> dict[st
             assert not {"resultType", "ttlMs", "cacheScope"} & set(message.result)
     elif isinstance(message, JSONRPCError):
         assert message.error.code in (_MODERN_CODES if version == V2026_07_28 else _LEGACY_CODES)
+    elif isinstance(message, JSONRPCRequest):
+        assert version != V2026_07_28, "in this version no server asks"
+        parse_server_request(message.method, version, message.params)
     else:
         assert isinstance(message, JSONRPCNotification)
         if message.method == "notifications/tasks":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _MOST_ERRORS: Final = 11  # one more than is told, so that "and 1 more" can be said
 _CLOSED_BY: Final = ("additionalProperties", "unevaluatedProperties")
 _TYPES: Final = {
@@ -69,6 +70,11 @@ def validator_for(schema: Mapping[str, Any]) -> Draft202012Validator:
     from referencing.exceptions import Unresolvable  # noqa: PLC0415
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
+    dialect = schema.get("$schema", _DIALECT)
+    if dialect not in {_DIALECT, f"{_DIALECT}#"}:
+        raise RegistrationError(
+            f"the dialect {dialect} is not understood: write for {_DIALECT}, or leave `$schema` out"
+        )
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

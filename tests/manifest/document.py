@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from requirements import CHAPTERS, Requirement
+from requirements import CHAPTERS, TRANSPORTS, Requirement
 
 from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS
 
@@ -18,6 +18,10 @@ _INTRODUCTION: Final = """\
 
 What this server promises on the wire, line by line, with the page of the specification that asks for it. Every line is
 proved by tests that bear its id (`@pytest.mark.requirement`), over every transport and in every version that it names.
+
+The transports are `memory` (the engine, in the same process), `stdio` (a process of its own), `http` (`POST /mcp`),
+`events` (`POST /mcp/sse`) and `http+sse` (the two addresses of 2024-11-05). What concerns several messages of one
+connection is not asked of 2026-07-28 over HTTP, where each request stands alone.
 
 `OURS` marks a promise beyond the specification. This page is made from `tests/manifest/requirements.py` by
 `python tests/manifest/document.py`.
@@ -31,11 +35,18 @@ def document() -> str:
 
 def _chapter(title: str, table: Mapping[str, Requirement]) -> str:
     rows = [
-        f"| {key} | {each.text} | {_level(each)} | {_versions(each)} | {', '.join(each.transports)} |"
+        f"| {key} | {each.text} | {_level(each)} | {_versions(each)} | {_transports(each)} |"
         for key, each in table.items()
     ]
     heading = ["| id | what holds | level | versions | transports |", "|---|---|---|---|---|"]
     return "\n".join([f"## {title}", "", *heading, *rows, ""])
+
+
+def _transports(requirement: Requirement) -> str:
+    if not requirement.transports:
+        return "none: at registration"
+    seen = {transport for transport, _ in requirement.cells}
+    return ", ".join(transport for transport in TRANSPORTS if transport in seen)
 
 
 def _level(requirement: Requirement) -> str:

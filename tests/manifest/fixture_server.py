@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
@@ -23,6 +24,7 @@ from mcp_server import (
     Audio,
     Context,
     EmbeddedResource,
+    Header,
     Icon,
     Image,
     Inject,
@@ -51,6 +53,7 @@ GIVEN_SCHEMA: Final[dict[str, Any]] = {
 WORD: Final[dict[str, Any]] = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
 
 Listed: TypeAlias = Literal["tool", "resource", "prompt"]
+Count: TypeAlias = Annotated[int, Header("Count")]
 Text: TypeAlias = Annotated[str, Field(max_length=2_000_000, description="Any text")]
 
 
@@ -228,6 +231,63 @@ async def touch(uri: Text, ctx: Context) -> None:
     ctx.notify_resource_updated(uri)
 
 
+async def route(region: Annotated[str, Header("Region"), Field(max_length=100)] = "", count: Count = 0) -> str:
+    """Have arguments that clients repeat in headers."""
+    return f"{region} {count}"
+
+
+FORM: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "minLength": 1}},
+    "required": ["name"],
+}
+
+
+async def ask_name(ctx: Context, journal: Inject[Journal]) -> str:
+    """Ask the user for a name, and write down that it was asked once."""
+
+    async def write_down() -> int:
+        journal.stopped.append("asked")
+        return len(journal.stopped)
+
+    times = await ctx.once("asked", write_down)
+    answer = await ctx.elicit("Your name?", FORM, key="name")
+    return f"{answer.action}: {answer.data['name'] if answer.data else 'nobody'}, {times}"
+
+
+async def ask_twice(ctx: Context) -> str:
+    """Ask the user for two names, one after the other."""
+    first = await ctx.elicit("The first name?", FORM, key="first")
+    second = await ctx.elicit("The second name?", FORM, key="second")
+    return f"{first.data} {second.data}"
+
+
+async def ask_model(ctx: Context) -> str:
+    """Ask the client's model."""
+    return (await ctx.sample("Say something")).text
+
+
+async def ask_roots(ctx: Context) -> list[str]:
+    """Ask for the client's roots."""
+    return [root["uri"] for root in await ctx.roots()]
+
+
+async def ask_to_visit(ctx: Context) -> str:
+    """Ask the user to visit a page."""
+    return (await ctx.elicit_url("Pay here", "https://pay.example.com")).action
+
+
+async def ask_before_reading(ctx: Context) -> str:
+    """A resource, or a prompt, for those who say who they are."""
+    answer = await ctx.elicit("Your name?", FORM, key="name")
+    return f"For {answer.data}"
+
+
+def _add_questions(server: Server) -> None:
+    for function in (ask_name, ask_twice, ask_model, ask_roots, ask_to_visit):
+        server.add_tool(function)
+
+
 def _add_tools(server: Server) -> None:
     server.add_tool(add, title="Addition", icons=[ICON], read_only=True, meta={"com.example/kind": "sum"})
     server.add_tool(shape, input_schema=GIVEN_SCHEMA)
@@ -237,6 +297,8 @@ def _add_tools(server: Server) -> None:
     for function in (chatter, fail, crash, lie, show, be_noisy, touch):
         server.add_tool(function)
     server.add_tool(refuse_to_stop)
+    server.add_tool(route)
+    _add_questions(server)
     _add_changes(server)
 
 
@@ -385,7 +447,30 @@ def tasks() -> Server:
     return server
 
 
-SERVERS: Final[Mapping[str, Callable[[], Server]]] = {"fixture": fixture, "bare": bare, "paged": paged, "tasks": tasks}
+@cache
+def extended() -> Server:
+    """A server with an app, with skills, and with a resource and a prompt that ask."""
+    server = Server("extended")
+
+    @server.tool(ui="ui://extended/face")
+    async def show() -> str:
+        """Show the time."""
+        return "noon"
+
+    server.add_app("<!doctype html>", "ui://extended/face")
+    server.add_resource(ask_before_reading, "fixture://private")
+    server.add_prompt(ask_before_reading, name="private")
+    server.add_skills(Path(__file__).parents[1] / "conformance" / "skills")
+    return server
+
+
+SERVERS: Final[Mapping[str, Callable[[], Server]]] = {
+    "fixture": fixture,
+    "bare": bare,
+    "paged": paged,
+    "extended": extended,
+    "tasks": tasks,
+}
 
 if __name__ == "__main__":
     SERVERS[sys.argv[1] if len(sys.argv) > 1 else "fixture"]().run()

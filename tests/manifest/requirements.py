@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from mcp_server.protocol.versions import (
     ALL_VERSIONS,
@@ -240,6 +240,42 @@ _PATTERNS: Final = {
     "P10b": _legacy("A client hears of every list that changes.", "server/tools#list-changed-notification", "SHOULD"),
 }
 
+_ASKING: Final = {
+    "B6": _modern(
+        "A question that the client has not declared it can answer gets -32021, with what it would have to declare.",
+        "basic/index#error-codes",
+    ),
+    "P1a": _modern(
+        "A call that asks ends with what it asks and a state, and goes on when it is made again with the answers.",
+        "basic/patterns/mrtr",
+    ),
+    "P1b": _modern("Tools, resources and prompts may ask.", "basic/patterns/mrtr"),
+    "P2": _modern("Nothing is asked that this very request did not allow.", "basic/patterns/mrtr"),
+    "P3": _modern("A state that was changed gets -32602.", "basic/patterns/mrtr"),
+    "P4": _modern("A state is worth something for its own request alone.", "basic/patterns/mrtr", "SHOULD"),
+    "P5a": _modern("What was not answered is asked again.", "basic/patterns/mrtr", "SHOULD"),
+    "P5b": _modern("An answer that nobody asked for is passed over.", "basic/patterns/mrtr", "SHOULD"),
+    "P5c": _modern("An answer that does not fit the form is asked for again.", "client/elicitation", "SHOULD"),
+    "P5d": _modern("Answers of the wrong shape get -32602.", "basic/patterns/mrtr"),
+    "P6": Requirement(text="A user may decline.", spec=f"{V2026_07_28}/client/elicitation", since=V2025_06_18),
+    "E1": _modern("A form is flat, and has the fields that every client can show.", "client/elicitation"),
+    "E3": _modern("A page to visit is asked for without an id of its own.", "client/elicitation"),
+    "D1a": Requirement(
+        text="An older client is asked in a request of its own, in the course of the call.",
+        spec=f"{V2025_11_25}/client/elicitation",
+        since=V2025_06_18,
+        until=V2025_11_25,
+    ),
+    "D1b": _legacy("An older client that cannot answer is told so in the result.", "client/elicitation"),
+    "D1c": _always("The client's model and its roots can be asked.", "client/sampling", "MAY"),
+    "D1d": Requirement(
+        text="What a tool does once is done once, however many rounds its questions take.",
+        spec="",
+        level="OURS",
+        since=V2025_06_18,
+    ),
+}
+
 _TOOLS: Final = {
     "T1a": _always("The capability for tools is declared.", "server/tools#capabilities"),
     "T1b": _always(
@@ -379,17 +415,86 @@ _TASKS: Final = {
     ),
 }
 
+
+def _http(text: str, spec: str, level: Level = "MUST", **more: Any) -> Requirement:
+    return Requirement(
+        text=text,
+        spec=f"{V2026_07_28}/basic/transports/streamable-http#{spec}",
+        level=level,
+        transports=("http", "events"),
+        **more,
+    )
+
+
+_HTTP: Final = {
+    "H1": _http("A page of somebody else's, or a name that is not ours, gets 403.", "security-warning"),
+    "H2": _http("A request that bears no session is served.", "sending-messages-to-the-server", since=V2026_07_28),
+    "H4": _http("A call whose client hangs up stops.", "cancellation", since=V2026_07_28),
+    "H4b": Requirement(
+        text="A call whose client hangs up goes on.",
+        spec=f"{V2025_11_25}/basic/transports#sending-messages-to-the-server",
+        level="SHOULD",
+        since=V2025_03_26,
+        until=V2025_11_25,
+        transports=("http", "events"),
+    ),
+    "H5": _http("Headers that contradict the body get 400 and -32020.", "server-validation", since=V2026_07_28),
+    "H6": _http(
+        "An argument that is repeated in a header is held against it.", "custom-headers", since=V2026_07_28
+    ),
+    "H7": _http("Each error has its status.", "responses", since=V2026_07_28),
+    "H7b": Requirement(
+        text="An unknown method has status 200, and 404 means that the session is over.",
+        spec=f"{V2025_11_25}/basic/transports#session-management",
+        since=V2025_03_26,
+        until=V2025_11_25,
+        transports=("http", "events"),
+    ),
+    "H8": _http("A stream says that it must not be buffered.", "responses", "SHOULD"),
+    "H9a": _http("No session is made, and one that is named is passed over.", "sessions", since=V2026_07_28),
+    "H9b": _http("Asked with GET or DELETE, there is nothing.", "sessions", "SHOULD", since=V2026_07_28),
+    "H10": _http("An id means nothing to another request.", "sending-messages-to-the-server", since=V2026_07_28),
+    "H11": _http("A notification gets 202 and no body.", "sending-messages-to-the-server"),
+    "H14": _http("A response gets 400: there was no question.", "sending-messages-to-the-server", since=V2026_07_28),
+    "P11": _http(
+        "A subscription that the server ends gets its result, and its stream ends.", "cancellation", "SHOULD",
+        since=V2026_07_28,
+    ),
+}  # fmt: skip
+
+
+def _offline(text: str, spec: str, level: Level = "MUST") -> Requirement:
+    return Requirement(text=text, spec=f"{V2026_07_28}/{spec}", level=level, transports=())
+
+
+_OFFLINE: Final = {
+    "B10": _always("Extensions are told of under their identifiers.", "basic/versioning", "MAY"),
+    "B10b": _always("A server that uses no extension claims none.", "basic/versioning"),
+    "B11": _offline("A schema of a dialect that is not understood is refused.", "basic/index#json-schema-usage"),
+    "B12": _offline(
+        "A schema that refers to another place is refused, and not fetched.", "basic/index#json-schema-usage"
+    ),
+    "T8": _offline("An argument that no header can repeat is refused.", "server/tools"),
+    "R2d": _offline("What is no URI is refused.", "server/resources"),
+    "X6a": _offline("A tool whose app is nowhere stops the start.", "basic/versioning"),
+    "X6b": _always("A tool with an app has a result for those who cannot show it.", "basic/versioning"),
+    "X8": _always("Skills are there only if a folder of them was added.", "basic/versioning"),
+}
+
 CHAPTERS: Final = {
     "Base protocol": _BASE,
     "Messages": _MESSAGES,
     "Versions side by side": _NEGOTIATION,
     "Standard input and output, cancellation": _STDIO,
     "Progress, deadlines, subscriptions": _PATTERNS,
+    "Asking the user": _ASKING,
+    "HTTP": _HTTP,
     "Tools": _TOOLS,
     "Resources": _RESOURCES,
     "Prompts and completions": _PROMPTS,
     "Logs, pages, caches": _LOGS_AND_LISTS,
     "Tasks": _TASKS,
+    "Extensions, and what is refused at registration": _OFFLINE,
 }
 
 REQUIREMENTS: Final = {key: requirement for chapter in CHAPTERS.values() for key, requirement in chapter.items()}

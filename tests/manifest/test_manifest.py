@@ -21,6 +21,10 @@ def test_every_requirement_is_proved_wherever_it_holds() -> None:
     assert {key: each.cells - proved[key] for key, each in REQUIREMENTS.items() if each.cells - proved[key]} == {}
 
 
+def test_every_requirement_is_named_by_a_test() -> None:
+    assert set(REQUIREMENTS) - {key for _, ids in _proofs("test_*.py") for key in ids} == set()
+
+
 def test_every_test_proves_requirements_that_exist_and_hold_somewhere() -> None:
     wrong = [name for name, ids in _proofs() if not ids or set(ids) - set(REQUIREMENTS) or not cells_of(ids)]
     assert wrong == []
@@ -38,9 +42,9 @@ def test_the_page_says_what_the_manifest_says() -> None:
     assert PATH.read_text(encoding="utf-8") == document(), "run `python tests/manifest/document.py`"
 
 
-def _proofs() -> Iterator[tuple[str, list[str]]]:
+def _proofs(files: str = "test_wire_*.py") -> Iterator[tuple[str, list[str]]]:
     """Every test that opens a session, with the requirements that it names."""
-    for path in sorted(Path(__file__).parent.glob("test_wire_*.py")):
+    for path in sorted(Path(__file__).parent.glob(files)):
         module = importlib.import_module(path.stem)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("test_"):

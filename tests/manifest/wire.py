@@ -171,10 +171,10 @@ class WireSession(ABC):
         """Wait until whatever was on its way has come: what is asked now is answered after it."""
         await self.request("tools/call", {"name": "echo", "arguments": {"text": ""}})
 
-    async def shake_hands(self, version: str | None = None) -> Message:
+    async def shake_hands(self, version: str | None = None, capabilities: Mapping[str, Any] | None = None) -> Message:
         """Introduce the client, as versions before 2026-07-28 want it; returns the server's own introduction."""
         wanted = self.version if version is None else version
-        hello = {"protocolVersion": wanted, "capabilities": {}, "clientInfo": CLIENT}
+        hello = {"protocolVersion": wanted, "capabilities": dict(capabilities or {}), "clientInfo": CLIENT}
         result = await self.request("initialize", hello, version=wanted if wanted in LEGACY_VERSIONS else None)
         await self.notify("notifications/initialized")
         return result

@@ -51,6 +51,24 @@ class Http(WireSession):
         """Over HTTP a header has to repeat it, and that is looked at first."""
         return -32020 if self.modern else super().unnamed
 
+    async def visit(self, body: object = b"", **how: Any) -> Visit:
+        """A whole request that is none of the session's, with these headers and no others."""
+        how.setdefault("path", self.path)
+        return await self._web.ask(body, **how)
+
+    def visit_of(self, identity: Id) -> Visit:
+        """The request of the session that had this id."""
+        return self._visits[identity]
+
+    @property
+    def session_headers(self) -> dict[str, str | None]:
+        """The headers of this session."""
+        return self._own_headers()
+
+    async def end_everything(self) -> None:
+        """Have the server end what would not end by itself, as it does before it stops."""
+        self._web.app.state.lifecycle.drain()
+
     async def begin_to_listen(self) -> None:
         """Whatever is to be open before the first message; nothing here."""
 
