@@ -22,8 +22,6 @@ from mcp_server.engine.scopes import Hierarchy
 from mcp_server.engine.sealing import Seal
 from mcp_server.engine.service import ResourceUpdated
 from mcp_server.engine.task_terms import TaskTerms
-from mcp_server.extensions.apps import UI, AppOptions, AppToolOptions, app_from, as_tool, check_apps
-from mcp_server.extensions.contract import Extension, check_identifier, check_methods
 from mcp_server.local import LocalService
 from mcp_server.registry import (
     Icon,
@@ -51,6 +49,8 @@ if TYPE_CHECKING:
 
     from mcp_server.aws_lambda import LambdaHandler
     from mcp_server.engine.neighbours import Neighbours
+    from mcp_server.extensions.apps import AppOptions, AppToolOptions
+    from mcp_server.extensions.contract import Extension
     from mcp_server.extensions.skills import Skills
     from mcp_server.guards.windows import Windows
     from mcp_server.settings import Settings
@@ -114,12 +114,16 @@ class Server:
     ) -> None:
         if not name:
             raise RegistrationError("a server needs a name: write Server('catalog')")
-        for identifier in extensions or {}:
-            check_identifier(identifier)
+        if extensions:
+            from mcp_server.extensions.contract import check_identifier  # noqa: PLC0415 - most servers have none
+
+            for identifier in extensions:
+                check_identifier(identifier)
         self.name = name
         self.version = version
         self.registry = Registry(ignored_arguments=frozenset(ignored_arguments), lint=lint, page_size=page_size)
         self._timeout = timeout
+        self._checks_apps = False
         self._ready_checks: list[Callable[[], Awaitable[None]]] = []
         self._service = LocalService(
             self.registry,
@@ -140,7 +144,6 @@ class Server:
             extensions=extensions,
             hierarchy=_hierarchy(scope_hierarchy),
         )
-        self._service.before_start(lambda: check_apps(self.registry))
 
     @property
     def known_methods(self) -> Container[str]:
@@ -181,9 +184,13 @@ class Server:
 
     def add_tool(self, function: Callable[..., Any], **options: Unpack[AppToolOptions]) -> Tool:
         """Register a tool, at any time; clients that listen are told."""
-        tool = tool_from(function, context_type=Context, **as_tool(function, options))
-        if "ui" in options:
+        if "ui" in options or "ui_visibility" in options:
+            from mcp_server.extensions.apps import as_tool  # noqa: PLC0415 - most servers have no apps
+
+            tool = tool_from(function, context_type=Context, **as_tool(function, options))
             self._has_apps()
+        else:
+            tool = tool_from(function, context_type=Context, **options)
         if tool.rate_limit is not None:
             checked_rates(tool)
         self.registry.add(tool)
@@ -232,6 +239,8 @@ class Server:
 
     def extend(self, extension: Extension) -> None:
         """Add an extension of the protocol: clients of every version are told of it, and may call its methods."""
+        from mcp_server.extensions.contract import check_identifier, check_methods  # noqa: PLC0415 - most have none
+
         check_identifier(extension.identifier)
         if extension.identifier in self._service.extensions:
             raise RegistrationError(f"the extension {extension.identifier} is there already")
@@ -252,6 +261,8 @@ class Server:
 
     def add_app(self, page: Callable[..., Any] | str | Path, uri: str, **options: Unpack[AppOptions]) -> Resource:
         """Register an app: a function that returns its HTML, the HTML itself, or the file that has it."""
+        from mcp_server.extensions.apps import app_from  # noqa: PLC0415 - most servers have no apps
+
         resource = app_from(page, uri, **options)
         self.registry.add(resource)
         self._has_apps()
@@ -271,6 +282,12 @@ class Server:
         return skills
 
     def _has_apps(self) -> None:
+        from mcp_server.extensions.apps import UI, check_apps  # noqa: PLC0415 - most servers have no apps
+
+        if self._checks_apps:
+            return
+        self._checks_apps = True
+        self._service.before_start(lambda: check_apps(self.registry))
         if UI not in self._service.extensions:
             self._service.extend(UI, {}, {})
 
