@@ -49,6 +49,7 @@ async def test_a_task_can_be_looked_up_at_once(connect: Connect) -> None:
         begun = await called(session, "endless_job")
         assert begun["resultType"] == "task"
         assert (await look(session, begun["taskId"]))["status"] == "working"
+        await session.request("tasks/cancel", {"taskId": begun["taskId"]}, meta=TAKES)
 
 
 @pytest.mark.requirement("X1b")

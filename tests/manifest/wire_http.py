@@ -19,7 +19,10 @@ from mcp_server.protocol.messages import is_object
 from mcp_server.protocol.versions import V2026_07_28
 from tests.http.http_driver import Visit, Web, serving
 
-_NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED_BY = {
+    "tools/call": "name", "prompts/get": "name", "resources/read": "uri",
+    "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId",
+}  # fmt: skip
 
 
 class Http(WireSession):
@@ -87,8 +90,8 @@ class Http(WireSession):
 
     async def cancel(self, identity: Id) -> None:
         """Hang up, which is how a call is cancelled in the newest version; before it, hanging up meant nothing."""
-        visit = self._visits[identity]
-        if self.modern:
+        visit = self._visits.get(identity)
+        if self.modern and visit is not None:
             visit.hang_up()
             await visit.done()
         else:
