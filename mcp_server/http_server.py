@@ -91,7 +91,7 @@ def http_app(
     watcher = Watcher(calls, metrics, open_tracer(known), most_output=settings.max_output_bytes)
     windows, closes = _windows(settings)
     neighbours = _neighbours(settings, server.name) if streaming else None
-    oauth = _oauth(settings, server)
+    oauth = _oauth(settings, server, windows)
     engine = server.engine(
         timeout=settings.tool_timeout,
         observer=watcher,
@@ -114,7 +114,7 @@ def http_app(
         routes=[
             Route("/", _front_page(engine, settings.public_url)),
             Route("/health", _health),
-            Route("/ready", _ready(lifecycle, server)),
+            Route("/ready", _ready(lifecycle, server, oauth.checks if oauth else ())),
             *([Route("/metrics", _metrics_page(metrics, settings))] if settings.metrics_enabled else []),
             *(oauth.routes if oauth else ()),
         ],
@@ -139,13 +139,13 @@ def _secrets(settings: Settings) -> list[bytes]:
     return [secret.encode() for secret in settings.session_secrets or settings.keys]
 
 
-def _oauth(settings: Settings, server: Server) -> OAuth | None:
+def _oauth(settings: Settings, server: Server, windows: Windows) -> OAuth | None:
     """What OAuth adds, if it is on."""
     if not settings.takes_tokens:
         return None
     from mcp_server.oauth.assembly import oauth_from  # noqa: PLC0415 - cryptography is for those who need it
 
-    return oauth_from(settings, name=server.name, hierarchy=server.hierarchy)
+    return oauth_from(settings, name=server.title, hierarchy=server.hierarchy, windows=windows, hook=server.signing_in)
 
 
 def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) -> list[Middleware]:
@@ -153,6 +153,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
     keyring = Keyring(settings.keys)
     door = oauth.door if oauth else None
     shared = oauth.shared_paths if oauth else ()
+    entered = oauth.entered_paths if oauth else ()
     metrics_open = ("/metrics",) if settings.metrics_key else ()
     unknown = by_address(keyring or None, door.recall if door else None)
     strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
@@ -171,7 +172,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             OriginGuard,
             hosts=settings.allowed_hosts,
             origins=settings.cors_allowed_origins,
-            open_paths=(*OPEN, *shared),
+            open_paths=(*OPEN, *shared, *entered),
         ),
         Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
         Middleware(RateGuard, limiter=strangers, bucket=unknown, open_paths=OPEN),
@@ -329,11 +330,13 @@ def _health(_: Request) -> Response:
     return Response(_HEALTHY, headers=_NO_STORE, media_type="application/json")
 
 
-def _ready(lifecycle: Lifecycle, server: Server) -> Callable[[Request], Awaitable[Response]]:
+def _ready(
+    lifecycle: Lifecycle, server: Server, checks: Sequence[Callable[[], Awaitable[None]]]
+) -> Callable[[Request], Awaitable[Response]]:
     async def ready(_: Request) -> Response:
         if lifecycle.draining:
             return _state("draining", 503)
-        failed = await server.failed_checks()
+        failed = await server.failed_checks(*checks)
         if failed:
             return _state("waiting", 503, failed)
         return _state("ready", 200)

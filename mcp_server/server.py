@@ -46,6 +46,8 @@ from mcp_server.tool_limits import checked_rates
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
 
     from mcp_server.aws_lambda import LambdaHandler
     from mcp_server.engine.neighbours import Neighbours
@@ -53,10 +55,12 @@ if TYPE_CHECKING:
     from mcp_server.extensions.contract import Extension
     from mcp_server.extensions.skills import Skills
     from mcp_server.guards.windows import Windows
+    from mcp_server.oauth.approvals import Person
     from mcp_server.settings import Settings
     from mcp_server.stores import Store
     from mcp_server.testing import Answers, TestClient
 
+SignIn: TypeAlias = "Callable[[Request], Awaitable[Person | Response | None]]"
 F = TypeVar("F", bound=Callable[..., Any])
 Lifespan: TypeAlias = "Callable[[Server], AbstractAsyncContextManager[Any]]"
 Decorator: TypeAlias = Callable[[F], F]
@@ -120,11 +124,14 @@ class Server:
             for identifier in extensions:
                 check_identifier(identifier)
         self.name = name
+        self.title = title or name
         self.version = version
         self.registry = Registry(ignored_arguments=frozenset(ignored_arguments), lint=lint, page_size=page_size)
         self._timeout = timeout
         self._checks_apps = False
         self._ready_checks: list[Callable[[], Awaitable[None]]] = []
+        self.signing_in: SignIn | None = None
+        """The author's own way of knowing who signs in, where this server issues tokens; see `sign_in`."""
         self._service = LocalService(
             self.registry,
             server_info=without_none(
@@ -394,16 +401,26 @@ class Server:
         self._ready_checks.append(function)
         return function
 
+    def sign_in(self, function: SignIn) -> SignIn:
+        """Register a coroutine function that tells who has sent a request, for the pages on which people sign in.
+
+        It returns a `Person`, or an answer such as a redirect to a page of your own, or None for nobody. It is asked
+        instead of what `OAUTH_LOGIN` says.
+        """
+        self.signing_in = function
+        return function
+
     def drain(self) -> None:
         """Take no more tasks, as the server is about to stop; what runs may go on for as long as its terms say."""
         self._service.drain()
 
-    async def failed_checks(self) -> list[str]:
-        """The names of the checks that fail."""
-        outcomes = await asyncio.gather(*[check() for check in self._ready_checks], return_exceptions=True)
+    async def failed_checks(self, *more: Callable[[], Awaitable[None]]) -> list[str]:
+        """The names of the checks that fail, of these and of those that are registered."""
+        checks = (*self._ready_checks, *more)
+        outcomes = await asyncio.gather(*[check() for check in checks], return_exceptions=True)
         return [
             check.__name__
-            for check, outcome in zip(self._ready_checks, outcomes, strict=True)
+            for check, outcome in zip(checks, outcomes, strict=True)
             if isinstance(outcome, BaseException)
         ]
 

@@ -97,7 +97,10 @@ def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
         server = load_server(settings.mcp_app)
     except AppNotFound as error:
         sys.exit(str(error))
-    return http_app(server, settings, calls, streaming=streaming)
+    try:
+        return http_app(server, settings, calls, streaming=streaming)
+    except SettingsError as error:
+        exit_with_problems(error)
 
 
 def _uvicorn_run(app: Starlette | str, **options: Any) -> None:

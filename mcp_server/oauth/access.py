@@ -21,6 +21,8 @@ class Access:
     """Seconds since the epoch."""
     claims: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What else the issuer says, such as a name; for tools, never for decisions of this package."""
+    remembered: bool = False
+    """Whether the verifier remembers what it has found, and hears of revocations; then nobody else should."""
 
 
 class VerifierUnavailable(Exception):  # noqa: N818 - it is what has happened

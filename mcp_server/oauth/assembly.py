@@ -1,7 +1,7 @@
 """What OAuth adds to the HTTP application, put together from the settings in this one place.
 
-`oauth_from` is asked once, at the start, and only if something is on. The resource role is made here. An authorization
-server of our own hands in the verifier of its tokens, its address and its pages; nothing else about it is known here.
+`oauth_from` is asked once, at the start, and only if something is on. The resource role is made here; `issuing` makes
+the authorization server of our own, which is loaded only if it is on as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from mcp_server.oauth.access import TokenVerifier
 from mcp_server.oauth.resource import metadata
 from mcp_server.oauth.resource.addresses import Addresses, bases_of
 from mcp_server.oauth.resource.chain import Chain
@@ -26,21 +25,10 @@ from mcp_server.oauth.resource.signed import SignedByIssuer, SignedWithSecret
 
 if TYPE_CHECKING:
     from mcp_server.engine.scopes import Hierarchy
+    from mcp_server.guards.windows import Windows
+    from mcp_server.oauth.issuing import Issuing
+    from mcp_server.oauth.login.ambient import Hook
     from mcp_server.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Issuing:
-    """What an authorization server of our own adds."""
-
-    issuer: str
-    verifier: TokenVerifier
-    routes: Sequence[BaseRoute] = ()
-    open_paths: Sequence[str] = ()
-    """Paths for which nobody needs a token, as the guards write them."""
-    shared_paths: Sequence[str] = ()
-    """Those of them that pages of every origin may read; they grant that themselves."""
-    closes: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +44,36 @@ class OAuth:
     """Paths for which nobody needs a token; they are counted all the same."""
     shared_paths: tuple[str, ...]
     """Those of them that pages of every origin may read; they grant that themselves."""
+    entered_paths: tuple[str, ...]
+    """Those of them to which a page of any origin may send a browser, with a form as well."""
+    checks: tuple[Callable[[], Awaitable[None]], ...]
+    """What raises while something is away that this needs."""
     closes: tuple[Callable[[], Awaitable[None]], ...]
     """What is to be let go of in the end."""
 
 
-def oauth_from(settings: Settings, *, name: str, hierarchy: Hierarchy, issuing: Issuing | None = None) -> OAuth:
+def oauth_from(
+    settings: Settings, *, name: str, hierarchy: Hierarchy, windows: Windows, hook: Hook | None = None
+) -> OAuth:
     """Put together what the settings ask for.
 
     Args:
         settings: What the operator has decided.
         name: What the server is called, for whoever is to sign in to it.
         hierarchy: Which scopes imply which.
-        issuing: An authorization server of our own, if there is one.
+        windows: Where requests are counted.
+        hook: The developer's own way of knowing who signs in, if there is one.
+
+    Raises:
+        SettingsError: It would not be safe, or not possible.
     """
     addresses = Addresses(bases_of(settings.public_url, settings.allowed_hosts, settings.port))
     demands = Demands([*addresses.audiences, *settings.oauth_audience])
     fetcher = Fetcher()
+    issuing = _issuing(settings, name, addresses, windows, hook) if settings.oauth_enabled else None
     issuers = [*([issuing.issuer] if issuing else []), *settings.oauth_issuers]
-    scopes = [scope for scope in settings.oauth_challenge_scopes if scope != "offline_access"]
+    asked_for = settings.oauth_challenge_scopes or (settings.oauth_scopes if issuing else ())
+    scopes = [scope for scope in asked_for if scope != "offline_access"]
     challenges = Challenges(
         addresses,
         scopes,
@@ -107,8 +107,16 @@ def oauth_from(settings: Settings, *, name: str, hierarchy: Hierarchy, issuing: 
         (*documents, *(issuing.routes if issuing else ())),
         (*paths, *(issuing.open_paths if issuing else ())),
         (*paths, *(issuing.shared_paths if issuing else ())),
+        tuple(issuing.entered_paths if issuing else ()),
+        tuple(issuing.checks if issuing else ()),
         (fetcher.close, *(issuing.closes if issuing else ())),
     )
+
+
+def _issuing(settings: Settings, name: str, addresses: Addresses, windows: Windows, hook: Hook | None) -> Issuing:
+    from mcp_server.oauth.issuing import issuing_from  # noqa: PLC0415 - pages are for those who have people sign in
+
+    return issuing_from(settings, name=name, further_urls=addresses.bases[1:], windows=windows, hook=hook)
 
 
 def _secret(settings: Settings, issuers: Sequence[str], demands: Demands) -> SignedWithSecret | None:

@@ -242,7 +242,7 @@ def _guessable(secrets: tuple[SecretStr, ...]) -> str | None:
     return None
 
 
-def _idle(settings: Fields) -> Iterator[str]:
+def _idle(settings: Settings) -> Iterator[str]:
     """What is never looked at, because another variable says the same or is missing."""
     for whole, parts in (
         ("rate_limit", ("rate_limit_requests_per_minute", "rate_limit_window")),
@@ -255,9 +255,10 @@ def _idle(settings: Fields) -> Iterator[str]:
     if settings.oauth_introspection_url is None and unused:
         yield from (f"{name.upper()} is not used unless OAUTH_INTROSPECTION_URL is set" for name in sorted(unused))
     of_tokens = {"oauth_audience", "oauth_required_scopes", "oauth_challenge_scopes", "oauth_token_cache_seconds"}
-    if not (settings.oauth_issuers or settings.mcp_jwt_secret):
+    if not settings.takes_tokens:
         unused = of_tokens & settings.model_fields_set
-        yield from (f"{name.upper()} is not used unless OAUTH_ISSUERS is set" for name in sorted(unused))
+        rule = "is not used unless OAUTH_ISSUERS or OAUTH_ENABLED is set"
+        yield from (f"{name.upper()} {rule}" for name in sorted(unused))
     if settings.redis_url is None and settings.model_fields_set & {"redis_port", "redis_password"}:
         yield "REDIS_PORT and REDIS_PASSWORD are not used unless REDIS_HOST is set"
     at_provider = {"oauth_client_id", "oauth_client_secret", "oauth_oidc_url"} & settings.model_fields_set

@@ -191,7 +191,7 @@ class Fields(BaseSettings):
         "Scopes that clients are told to ask for when they sign in.",
         default=defaults.challenge_scopes,
         read_by="oauth: resource",
-        otherwise="OAUTH_REQUIRED_SCOPES",
+        otherwise="OAUTH_REQUIRED_SCOPES, or OAUTH_SCOPES if this server issues the tokens",
     )
     oauth_token_cache_seconds: values.WholeSeconds = _TOKENS.variable(
         "OAUTH_TOKEN_CACHE_SECONDS",

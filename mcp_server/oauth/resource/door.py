@@ -2,7 +2,8 @@
 
 A token that was found to be valid is believed for a while, so that a request costs one hash and one look. What is
 remembered is the hash of the token and whom it names, never the token. The while is a setting and never longer than the
-token lasts; for so long may a revocation go unnoticed. What was found not to be valid is not remembered.
+token lasts; for so long may a revocation go unnoticed. What was found not to be valid is not remembered. Where the
+verifier itself remembers, it is asked each time; that the token was valid a moment ago still counts for limits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic_core import to_json
@@ -111,7 +113,7 @@ class Door:
         self._hierarchy = hierarchy or Hierarchy()
         self._remembered_for = remembered_for
         self._clock = clock
-        self._remembered: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._flights: Flights[Principal] = Flights()
 
     def recall(self, scope: Scope) -> bool:
@@ -119,9 +121,12 @@ class Door:
         caller = caller_of(scope)
         sent = caller.headers.get(b"authorization", b"")
         token = bearer_token(sent) if len(sent) <= LONGEST_TOKEN else None
-        principal = None if token is None else self._known(hashlib.sha256(token).digest())
-        caller.bearer = principal
-        return principal is not None and self._hierarchy.allow(principal, self._required)
+        known = None if token is None else self._known(hashlib.sha256(token).digest())
+        if known is None:
+            return False
+        if known.believed:
+            caller.bearer = known.principal
+        return self._hierarchy.allow(known.principal, self._required)
 
     async def admit(self, token: bytes, scope: Scope) -> Refusal | None:
         """Let the bearer of a token in, or say how to refuse them."""
@@ -156,7 +161,10 @@ class Door:
         if len(token) > LONGEST_TOKEN:
             raise Invalid("it is too long")
         digest = hashlib.sha256(token).digest()
-        return self._known(digest) or await self._flights.join(digest, lambda: self._found(token, digest))
+        known = self._known(digest)
+        if known is not None and known.believed:
+            return known.principal
+        return await self._flights.join(digest, lambda: self._found(token, digest))
 
     async def _found(self, token: bytes, digest: bytes) -> Principal:
         access = await self._chain.access(token)
@@ -164,19 +172,29 @@ class Door:
         until = self._clock() + self._remembered_for
         if access.expires is not None:
             until = min(until, access.expires + LEEWAY)
-        self._remembered[digest] = (until, principal)
+        self._remembered[digest] = _Remembered(until, principal, believed=not access.remembered)
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
         return principal
 
-    def _known(self, digest: bytes) -> Principal | None:
+    def _known(self, digest: bytes) -> _Remembered | None:
         found = self._remembered.get(digest)
         if found is None:
             return None
-        if self._clock() < found[0]:
-            return found[1]
+        if self._clock() < found.until:
+            return found
         del self._remembered[digest]
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A token that was found to be valid, and until when that counts."""
+
+    until: float
+    principal: Principal
+    believed: bool
+    """Whether the verifier need not be asked again."""
 
 
 def principal_of(access: Access) -> Principal:

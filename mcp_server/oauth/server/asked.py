@@ -20,7 +20,8 @@ class Asked:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         paths = ("", options.path, *options.further_paths)
-        self._forms = frozenset(form for path in paths if (form := _normal(f"{options.public_url}{path}")) is not None)
+        urls = [base + path for base in (options.public_url, *options.further_urls) for path in paths]
+        self._forms = frozenset(form for url in urls if (form := _normal(url)) is not None)
 
     def resource(self, named: Sequence[str]) -> str | None:
         """The resource that is meant (RFC 8707): ours, however it is written; None if none is named.

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mcp_server.oauth.server.client import Client
 from mcp_server.oauth.server.known import known_clients
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.settings import Settings
 
 
-def options_from(settings: Settings) -> ServerOptions:
+def options_from(settings: Settings, *, further_urls: Sequence[str] = ()) -> ServerOptions:
     """What the settings say.
+
+    Args:
+        settings: What the operator has decided.
+        further_urls: Other addresses than the public one under which clients reach this server.
 
     Raises:
         ValueError: It is not possible, or not safe.
@@ -18,6 +24,7 @@ def options_from(settings: Settings) -> ServerOptions:
     return ServerOptions(
         # Only where the settings allow it: on this machine, for this machine.
         public_url=settings.public_url or f"http://localhost:{settings.port}",
+        further_urls=tuple(further_urls),
         scopes=settings.oauth_scopes,
         access_lifetime=settings.oauth_access_token_lifetime,
         refresh_lifetime=settings.oauth_refresh_token_lifetime,

@@ -28,6 +28,8 @@ class ServerOptions:
     """What can be asked for; what is asked for by clients that name nothing."""
     path: str = "/mcp"
     """Where the protected resource is, under the public URL."""
+    further_urls: tuple[str, ...] = ()
+    """Other addresses under which clients reach this server, and may name it."""
     further_paths: tuple[str, ...] = ("/mcp/sse",)
     """Further paths that clients may name and that are the same resource."""
     code_lifetime: float = 60

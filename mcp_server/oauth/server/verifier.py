@@ -6,6 +6,8 @@ is set; 0 asks the store each time). What this process revokes counts at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcp_server.oauth.access import Access, VerifierUnavailable
 from mcp_server.oauth.server.faults import Fault
 from mcp_server.oauth.server.ledger import Ledger
@@ -25,6 +27,7 @@ class OwnTokens:
             VerifierUnavailable: The store is away.
         """
         try:
-            return await self._ledger.access(token)
+            access = await self._ledger.access(token)
         except (StoreUnavailable, Fault) as error:
             raise VerifierUnavailable("The store of tokens cannot be reached.") from error
+        return None if access is None else replace(access, remembered=True)
