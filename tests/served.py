@@ -88,6 +88,7 @@ def served(command: Sequence[str] = (sys.executable, "main_http.py"), **environm
     """A server that listens, on a free port, until the context ends."""
     site = Site(free_port())
     variables = {"PATH": f"{_BIN}{os.pathsep}{os.defpath}", "PORT": str(site.port), "MCP_API_KEY": KEY, **environment}
+    variables.setdefault("XDG_STATE_HOME", os.environ["XDG_STATE_HOME"])
     child = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, start_new_session=True)
     listening, said = threading.Event(), list[str]()
     reader = threading.Thread(target=_read, args=(child, listening, said), daemon=True)

@@ -98,7 +98,7 @@ def test_the_inspector(site: Site, kind: str) -> None:
     home = node_packages(INSPECTOR)
     inspector = [node(), home / "node_modules/.bin/mcp-inspector", "--cli"]
     if kind == "stdio":
-        target = [*STDIO, "-e", f"MCP_APP={FIXTURE}"]
+        target = [*STDIO, "-e", f"MCP_APP={FIXTURE}", "-e", "STORE_URL=memory://"]
     else:
         url = site.url + ("/mcp/sse" if kind == "sse" else "/mcp")
         target = [url, "--transport", kind, "--header", f"Authorization: Bearer {KEY}"]
