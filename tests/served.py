@@ -90,6 +90,7 @@ def served(command: Sequence[str] = (sys.executable, "main_http.py"), **environm
     site = Site(int(environment.get("PORT") or free_port()))
     variables = {"PATH": f"{_BIN}{os.pathsep}{os.defpath}", "PORT": str(site.port), "MCP_API_KEY": KEY, **environment}
     ready = _READY["WORKERS" in environment]
+    variables.setdefault("XDG_STATE_HOME", os.environ["XDG_STATE_HOME"])
     child = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, start_new_session=True)
     listening, said = threading.Event(), list[str]()
     reader = threading.Thread(target=_read, args=(child, ready, listening, said), daemon=True)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from mcp_server import Context, ProtocolError, Server
+from mcp_server import ProtocolError, Server
 
 server = Server("jobs", lint="off")
 
 
 @server.tool(task="required")
-async def job(ctx: Context) -> str:
-    """Work, and say how far it is."""
-    await ctx.progress(1, 2, "half done")
-    await asyncio.sleep(0.3)
+async def job() -> str:
+    """Work for a moment."""
+    await asyncio.sleep(0.1)
     return "done"
 
 

@@ -25,10 +25,6 @@ def test_a_task_is_waited_for(where: tuple[str, ...]) -> None:
     assert (called.returncode, called.stdout) == (0, "done\n")
 
 
-def test_a_program_s_task_says_how_far_it_is() -> None:
-    assert "info: half done\n" in python("-m", "mcp_server", "call", "job", *PROGRAM).stderr
-
-
 def test_an_error_of_a_task_is_told_in_a_line(run: Run) -> None:
     called = python("-m", "mcp_server", "call", "break_down", *PROGRAM)
     assert called.returncode == 1

@@ -480,6 +480,7 @@ def main() -> None:
     parser.add_argument("--stdio", action="store_true")
     options = parser.parse_args()
     if options.stdio:
+        os.environ.setdefault("STORE_URL", "memory://")  # a fixture leaves nothing behind
         server.run()
         return
     from mcp_server.serving import serve

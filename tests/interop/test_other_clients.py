@@ -119,7 +119,7 @@ class Inspector:
     def __init__(self, site: Site, kind: str, era: str) -> None:
         inspector = [node(), node_packages(INSPECTOR) / "node_modules/.bin/mcp-inspector", "--cli"]
         if kind == "stdio":
-            target = [*STDIO, "-e", f"MCP_APP={FIXTURE}"]
+            target = [*STDIO, "-e", f"MCP_APP={FIXTURE}", "-e", "STORE_URL=memory://"]
         else:
             url = site.url + ("/mcp/sse" if kind == "sse" else "/mcp")
             target = [url, "--transport", kind, "--header", f"Authorization: Bearer {KEY}"]
