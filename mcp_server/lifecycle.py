@@ -165,8 +165,12 @@ class StartedFirst:
         self._app = app
         self._lifecycle = lifecycle
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on."""
-        if not self._lifecycle.started and scope["type"] == "http":
-            await self._lifecycle.start()
+        if self._lifecycle.started or scope["type"] != "http":
+            return self._app(scope, receive, send)
+        return self._start_first(scope, receive, send)
+
+    async def _start_first(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._lifecycle.start()
         await self._app(scope, receive, send)

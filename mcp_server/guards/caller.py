@@ -25,6 +25,8 @@ class Caller:
     address: str = UNKNOWN
     key: str | None = None
     refused: str | None = None
+    standing: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers that go with whatever is answered, such as how many requests are left."""
 
 
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
@@ -36,7 +38,8 @@ def caller_of(scope: MutableMapping[str, Any]) -> Caller:
 
 
 def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    raw = list(raw)
+    if not isinstance(raw, list):
+        raw = list(raw)
     headers = dict(raw)
     if len(headers) < len(raw):
         headers.clear()

@@ -20,9 +20,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller
+from mcp_server.guards.gate import Guard, Look
 from mcp_server.guards.keyring import Keyring, bearer_token, is_local
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.refusals import Refusal, unauthorized
@@ -34,7 +35,7 @@ Verify = Callable[[str, Scope], Awaitable[str | None]]
 _NO_KEYS = "No key is configured: requests are answered on this machine only. Set MCP_API_KEY to serve others."
 
 
-class KeyGuard:
+class KeyGuard(Guard):
     """Refuses with 401 whoever has no valid key; notes the key's fingerprint in the caller's facts.
 
     Raises:
@@ -52,7 +53,7 @@ class KeyGuard:
         challenge: str = "",
         verify: Verify | None = None,
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._keyring = keyring
         self._verify = verify
         self._open_paths = Paths(open_paths)
@@ -63,20 +64,23 @@ class KeyGuard:
         self._open = not self._keyed and unkeyed == "open"
         self._inspect(keyring, production=production)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on who may speak."""
-        if scope["type"] == "http" and (refusal := await self._refusal(scope)) is not None:
-            await refusal(scope, send)
-            return
-        await self._app(scope, receive, send)
-
-    async def _refusal(self, scope: Scope) -> Refusal | None:
-        caller = caller_of(scope)
+    def look(self, scope: Scope, caller: Caller) -> Look:
+        """Refuse whoever may not speak."""
         sent = caller.headers.get(b"authorization")
         if self._keyed and sent is not None:
-            caller.key = self._keyring.holder(sent) or await self._owner(sent, scope)
+            caller.key = self._keyring.holder(sent)
             if caller.key is not None:
                 return None
+            if self._verify is not None:
+                return self._ask(sent, scope, caller)
+        return self._stranger(sent, scope)
+
+    async def _ask(self, sent: bytes, scope: Scope, caller: Caller) -> Refusal | None:
+        caller.key = await self._owner(sent, scope)
+        return None if caller.key is not None else self._stranger(sent, scope)
+
+    def _stranger(self, sent: bytes | None, scope: Scope) -> Refusal | None:
+        """The refusal of somebody without a key that we know, unless nothing is refused here."""
         if self._open or scope["method"] == "OPTIONS" or self._open_paths.match(scope):
             return None
         if not self._keyed:

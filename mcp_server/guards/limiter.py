@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mcp_server.guards.rates import Rate, Verdict
-from mcp_server.guards.windows import Windows
+from mcp_server.guards.windows import MemoryWindows, Windows
 
 
 class Limiter:
@@ -25,8 +25,23 @@ class Limiter:
         self.rates = tuple(rates)
         self.name = name
         self._windows = windows
+        self._here = windows if isinstance(windows, MemoryWindows) else None
         self._untouched = Verdict(allowed=True, remaining=sys.maxsize, reset_after=0.0, rate=self.rates[0])
         self._counted = [(rate, f"{name}/{rate.amount}/{rate.window}/") for rate in self.rates]
+
+    def hit_now(self, key: str, cost: int = 1) -> Verdict | None:
+        """The same as `hit`, without waiting; None if somebody else has to be asked."""
+        if self._here is None:
+            return None
+        tightest = self._untouched
+        for position, (rate, prefix) in enumerate(self._counted, start=1):
+            verdict = self._here.take_now(rate, prefix + key, cost)
+            if not verdict.allowed:
+                looks = [self._here.look_now(rate, prefix + key, cost) for rate, prefix in self._counted[position:]]
+                return _longest(verdict, looks)
+            if verdict.remaining < tightest.remaining:
+                tightest = verdict
+        return tightest
 
     async def hit(self, key: str, cost: int = 1) -> Verdict:
         """Count a hit, and give the verdict that leaves the least, or the refusal that lasts longest."""
@@ -34,15 +49,16 @@ class Limiter:
         for position, (rate, prefix) in enumerate(self._counted, start=1):
             verdict = await self._windows.take(rate, prefix + key, cost)
             if not verdict.allowed:
-                return await self._longest(verdict, position, key, cost)
+                looks = [await self._windows.look(rate, prefix + key, cost) for rate, prefix in self._counted[position:]]
+                return _longest(verdict, looks)
             if verdict.remaining < tightest.remaining:
                 tightest = verdict
         return tightest
 
-    async def _longest(self, refusal: Verdict, position: int, key: str, cost: int) -> Verdict:
-        """Look at the longer windows too: who is told to come back in a second must not be refused for a day then."""
-        for rate, prefix in self._counted[position:]:
-            verdict = await self._windows.look(rate, prefix + key, cost)
-            if not verdict.allowed and verdict.reset_after > refusal.reset_after:
-                refusal = verdict
-        return refusal
+
+def _longest(refusal: Verdict, longer: Iterable[Verdict]) -> Verdict:
+    """Look at the longer windows too: who is told to come back in a second must not be refused for a day then."""
+    for verdict in longer:
+        if not verdict.allowed and verdict.reset_after > refusal.reset_after:
+            refusal = verdict
+    return refusal
