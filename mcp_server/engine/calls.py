@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -81,9 +81,24 @@ class Late(Protocol):
 class Call:
     """One request being answered: who asks, how long it may take, and the way back while it lasts."""
 
-    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "ending", "expired",
-                 "late", "late_answer", "line", "may_ask", "principal", "questions", "reference", "request", "session",
-                 "settled", "started", "timeout")  # fmt: skip
+    # How it stands with every call that finishes at once; it is not worth a line of `__init__` a call.
+    settled = False
+    expired = False
+    reference: str | None = None
+    """The word by which a masked fault can be found in the log."""
+    ending: Callable[[], None] | None = None
+    """How to end this call with a proper answer, where it has no end of its own."""
+    may_ask = False
+    """Whether its method allows it to ask its user, for a client that then calls again."""
+    questions: Questions | None = None
+    """What it has asked and learned; see `open_questions`."""
+    late_answer: Answer | None = None
+    """What was answered before the code of the call had ended."""
+    _task: asyncio.Task[Any] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _progress = float("-inf")
+    _held = 0.0
+    _holders = 0
 
     def __init__(
         self,
@@ -103,26 +118,9 @@ class Call:
         self.timeout = timeout
         self._until = until
         self.started = time.monotonic()
-        self.settled = False
-        self.expired = False
-        self.reference: str | None = None
-        """The word by which a masked fault can be found in the log."""
-        self.ending: Callable[[], None] | None = None
-        """How to end this call with a proper answer, where it has no end of its own."""
-        self.may_ask = False
-        """Whether its method allows it to ask its user, for a client that then calls again."""
-        self.questions: Questions | None = None
-        """What it has asked and learned; see `open_questions`."""
-        self.late_answer: Answer | None = None
-        """What was answered before the code of the call had ended."""
         self.line = line
         self.late = late
         self._in_flight = in_flight
-        self._task: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._progress = float("-inf")
-        self._held = 0.0
-        self._holders = 0
 
     @property
     def deadline(self) -> float | None:
@@ -153,13 +151,9 @@ class Call:
         """The name of the way in which the call came."""
         return self.line.transport
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the call's work in this task, and look after it should it wait for something."""
-        try:
-            return await FirstStep(work, self._suspended)
-        finally:
-            if self._task is not None:
-                self._resumed(self._task)
+    def run(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Run the call's work in the task that awaits this, and look after it should it wait for something."""
+        return FirstStep(work, self._suspended, self._resumed)
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Tell the caller something before the answer; nothing, once the call is settled."""
@@ -238,15 +232,15 @@ class Call:
         if self.settled:  # cancelled by its own first step, when there was no task to stop yet
             self._stop()
 
-    def _resumed(self, task: asyncio.Task[Any]) -> None:
+    def _resumed(self) -> None:
         self._in_flight.remove(self)
         if self._timer is not None:
             self._timer.cancel()
         if self.questions is not None:
             self.questions.abandon()
         # A cancellation of ours ends with the call; the task goes on to serve others.
-        if self.settled:
-            task.uncancel()
+        if self.settled and self._task is not None:
+            self._task.uncancel()
 
     def _expire(self) -> None:
         if not self.settled:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mcp_server.protocol.errors import Code, Failure, Reason, invalid_params
 from mcp_server.protocol.messages import LOG_LEVELS, Peer, is_object
-from mcp_server.protocol.results import Result, encode, field_parts, text_content
+from mcp_server.protocol.results import Result, encode, object_parts, text_content
 from mcp_server.protocol.versions import (
     LEGACY_VERSIONS,
     NEWEST_LEGACY,
@@ -137,7 +137,7 @@ class LegacyRendering:
             lowered[key] = [self._entry(key, entry) for entry in lowered[key]]
         elif (adapt := self._adapt.get(method)) is not None:
             adapt(lowered)
-        return [b"{", *field_parts(lowered)[1:], b"}"]
+        return [*object_parts(lowered), b"}"]
 
     def notification(self, method: str, params: Mapping[str, Any]) -> bytes:
         """A whole notification."""
