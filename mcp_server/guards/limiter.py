@@ -28,11 +28,15 @@ class Limiter:
         self._here = windows if isinstance(windows, MemoryWindows) else None
         self._untouched = Verdict(allowed=True, remaining=sys.maxsize, reset_after=0.0, rate=self.rates[0])
         self._counted = [(rate, f"{name}/{rate.amount}/{rate.window}/") for rate in self.rates]
+        self._only = self._counted[0] if len(self._counted) == 1 else None
 
     def hit_now(self, key: str, cost: int = 1) -> Verdict | None:
         """The same as `hit`, without waiting; None if somebody else has to be asked."""
         if self._here is None:
             return None
+        if self._only is not None:
+            rate, prefix = self._only
+            return self._here.take_now(rate, prefix + key, cost)
         tightest = self._untouched
         for position, (rate, prefix) in enumerate(self._counted, start=1):
             verdict = self._here.take_now(rate, prefix + key, cost)

@@ -55,9 +55,9 @@ class RateGuard(Guard):
         self._limiter = limiter
         self._bucket = bucket
         self._open = Paths(open_paths)
-        self._names = {rate: f'"{limiter.name}-{rate.window}s"' for rate in limiter.rates}
-        policies = ", ".join(f"{self._names[rate]};q={rate.amount};w={rate.window}" for rate in limiter.rates)
-        self._policy = (b"ratelimit-policy", policies.encode("ascii"))
+        self._names = {rate: f'"{limiter.name}-{rate.window}s"'.encode("ascii") for rate in limiter.rates}
+        policies = [b"%b;q=%d;w=%d" % (self._names[rate], rate.amount, rate.window) for rate in limiter.rates]
+        self._policy = (b"ratelimit-policy", b", ".join(policies))
 
     def look(self, scope: Scope, caller: Caller) -> Look:
         """Count a request, and refuse it if it is one too many."""
@@ -75,8 +75,9 @@ class RateGuard(Guard):
         return None if verdict.allowed else TOO_MANY.with_headers(_older(verdict))
 
     def _standing(self, verdict: Verdict) -> RawHeaders:
-        standing = f"{self._names[verdict.rate]};r={verdict.remaining};t={math.ceil(verdict.reset_after)}"
-        return ((b"ratelimit", standing.encode("ascii")), self._policy)
+        _, remaining, reset_after, rate = verdict
+        standing = b"%b;r=%d;t=%d" % (self._names[rate], remaining, math.ceil(reset_after))
+        return ((b"ratelimit", standing), self._policy)
 
 
 def _older(verdict: Verdict) -> RawHeaders:
