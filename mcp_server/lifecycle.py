@@ -54,7 +54,8 @@ class Lifecycle:
     @property
     def started(self) -> bool:
         """Whether the engine answers."""
-        return self._running is not None and self._running.began
+        running = self._running
+        return running is not None and running.began
 
     async def start(self) -> None:
         """Start the engine, unless it has been started."""

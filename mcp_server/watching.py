@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +20,7 @@ from mcp_server.observe.metrics import Metrics
 from mcp_server.observe.records import CallRecord, Outcome
 from mcp_server.observe.traces import NoTracer, Span, Tracer
 from mcp_server.protocol.errors import Failure
-from mcp_server.protocol.results import Answer
+from mcp_server.protocol.results import Answer, Prepared
 
 logger = logging.getLogger("mcp_server")
 
@@ -111,14 +110,14 @@ def _outcome(call: Call, answer: Answer | None) -> Outcome:
         return "cancelled"
     if isinstance(answer, Failure):
         return "error"
-    if isinstance(answer, Mapping) and answer.get("isError"):
+    if not isinstance(answer, Prepared) and answer.get("isError"):
         return "tool_error"
     return "ok"
 
 
 def _size(answer: Answer | None) -> int:
     """The bytes of what was answered, without the envelope; a list that everybody gets is not measured each time."""
-    if not isinstance(answer, Mapping):
+    if answer is None or isinstance(answer, Failure | Prepared):
         return 0
     try:
         return sum([len(value) if isinstance(value, bytes) else len(to_json(value)) for value in answer.values()])

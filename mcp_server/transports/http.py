@@ -315,13 +315,13 @@ class HttpFace:
             takes_events=post.only_events or post.headers.accept.events,
             only_events=post.only_events or post.headers.accept.only_events,
             streaming=self._streaming,
-            journal=self._journal(post.session, session),
+            journal=None if session is None else self._journal(post.session, session),
             until=deadline_of(post.scope),
             asked=None if session is None or post.session is None else self._asked,
         )
 
-    def _journal(self, session_id: str | None, session: Session | None) -> Callable[[], Journal] | None:
-        if session_id is None or session is None or not self._streaming.lasting:
+    def _journal(self, session_id: str | None, session: Session) -> Callable[[], Journal] | None:
+        if session_id is None or not self._streaming.lasting:
             return None
         primed = at_least(session.peer.version, V2025_11_25)
         return lambda: self._journals.open(session_id, primed=primed)
