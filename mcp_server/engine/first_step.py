@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 class FirstStep(Awaitable[T]):
-    """Awaits a coroutine in the current task, and says so if it does not finish in its first step: then, and at its end.
+    """Awaits a coroutine in the current task; one that does not finish in its first step is `suspended`, and then `over`.
 
-    A coroutine that finishes at once is followed by nothing.
+    Of one that does finish at once nothing is told.
     """
 
     __slots__ = ("_over", "_suspended", "_work")

@@ -8,7 +8,7 @@ several of them, asked in turn, are one layer, because a layer costs a call as m
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -50,7 +50,7 @@ class Gate:
     ) -> None:
         self._app = app
         self._refused = refused
-        self.guarded_by([each.cls(app, *each.args, **each.kwargs) for each in guards])
+        self.guarded_by([cast("Guard", each.cls(app, *each.args, **each.kwargs)) for each in guards])
 
     def guarded_by(self, guards: Iterable[Guard]) -> None:
         """Put these guards here."""

@@ -53,7 +53,9 @@ class Limiter:
         for position, (rate, prefix) in enumerate(self._counted, start=1):
             verdict = await self._windows.take(rate, prefix + key, cost)
             if not verdict.allowed:
-                looks = [await self._windows.look(rate, prefix + key, cost) for rate, prefix in self._counted[position:]]
+                looks = [
+                    await self._windows.look(rate, prefix + key, cost) for rate, prefix in self._counted[position:]
+                ]
                 return _longest(verdict, looks)
             if verdict.remaining < tightest.remaining:
                 tightest = verdict

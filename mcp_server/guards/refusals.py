@@ -42,7 +42,7 @@ class Refusal:
     def with_headers(self, headers: RawHeaders) -> Refusal:
         """The same refusal with further headers."""
         refusal = copy(self)
-        refusal._headers = (*self._headers, *headers)
+        refusal._headers = (*self._headers, *headers)  # noqa: SLF001 - it is one of us
         return refusal
 
     async def __call__(self, scope: Scope, send: Send) -> None:
@@ -50,9 +50,7 @@ class Refusal:
         caller_of(scope).refused = self.error
         body = self.body(scope)
         length = (b"content-length", str(len(body)).encode())
-        await send(
-            {"type": "http.response.start", "status": self.status, "headers": [*self._headers, length]}
-        )
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self._headers, length]})
         await send({"type": "http.response.body", "body": body})
 
     def body(self, scope: Scope) -> bytes:

@@ -104,4 +104,4 @@ class MemoryWindows:
         if number > span.number:
             span.move_to(number)
         left = (span.number + 1) * window - now
-        return span, left if left < window else window
+        return span, min(window, left)

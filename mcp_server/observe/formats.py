@@ -74,7 +74,7 @@ def json_call(timed: TimedCall) -> str:
 
 # To make JSON of the whole record takes as long as everything else about its line. The texts are cleaned, and so short.
 @lru_cache(maxsize=256)
-def _same_in_many_calls(
+def _same_in_many_calls(  # noqa: PLR0917 - named arguments would make another key each
     method: str, target: str | None, outcome: Outcome, transport: str, version: str | None, client: str | None
 ) -> tuple[str, str]:
     """What one caller's calls of one tool have in common, as the two runs of members in which it stands."""
