@@ -15,8 +15,8 @@ from typing import Final
 from pydantic_core import to_json
 
 from mcp_server.engine.calls import Call
-from mcp_server.observe.logs import Calls
-from mcp_server.observe.metrics import Metrics
+from mcp_server.observe.logs import Calls, NoCallLog
+from mcp_server.observe.metrics import Metrics, NoMetrics
 from mcp_server.observe.records import CallRecord, Outcome
 from mcp_server.observe.traces import NoTracer, Span, Tracer
 from mcp_server.protocol.errors import Failure
@@ -47,6 +47,7 @@ class Watcher:
         self._most_output = most_output
         self._warned: set[str] = set()
         self._tracer = None if isinstance(tracer, NoTracer) else tracer
+        self._unheard = self._tracer is None and isinstance(calls, NoCallLog) and isinstance(metrics, NoMetrics)
 
     def begin(self, call: Call) -> _OpenSpan | None:
         """Open a span, if spans are wanted."""
@@ -57,6 +58,8 @@ class Watcher:
 
     def end(self, call: Call, answer: Answer | None, token: object) -> None:
         """Tell of a call that has ended."""
+        if self._unheard and (self._most_output is None or _size(answer) <= self._most_output):
+            return  # nobody listens, so that no record need be made
         record = _record(call, answer)
         if isinstance(token, _OpenSpan):
             token.span.ended(record, answer.code if isinstance(answer, Failure) else None)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class FirstStep(Awaitable[T]):
-    """Awaits a coroutine in the current task; one that does not finish in its first step is `suspended`, and then `over`.
+    """Awaits a coroutine in the current task; one that is not finished in a first step is `suspended`, and then `over`.
 
     Of one that does finish at once nothing is told.
     """
