@@ -47,7 +47,7 @@ class Watcher:
         self._most_output = most_output
         self._warned: set[str] = set()
         self._tracer = None if isinstance(tracer, NoTracer) else tracer
-        self._unheard = self._tracer is None and isinstance(calls, NoCallLog) and isinstance(metrics, NoMetrics)
+        self._unheard = (type(calls), type(metrics), type(tracer)) == (NoCallLog, NoMetrics, NoTracer)
 
     def begin(self, call: Call) -> _OpenSpan | None:
         """Open a span, if spans are wanted."""
