@@ -49,6 +49,9 @@ class Limiter:
 
     async def hit(self, key: str, cost: int = 1) -> Verdict:
         """Count a hit, and give the verdict that leaves the least, or the refusal that lasts longest."""
+        verdict = self.hit_now(key, cost)
+        if verdict is not None:
+            return verdict
         tightest = self._untouched
         for position, (rate, prefix) in enumerate(self._counted, start=1):
             verdict = await self._windows.take(rate, prefix + key, cost)
