@@ -1,6 +1,6 @@
-"""One server and one connection in a process without a socket: python -m benchmarks.servers.in_process WHO WHAT CALLS
+"""One server and one connection in a process without a socket: python -m benchmarks.servers.in_process WHO WHAT CALLS.
 
-The bytes of a request are put into uvicorn's own protocol, and its answer is taken out of a transport that goes nowhere.
+The bytes of a request are put into uvicorn's own protocol, and its answer is taken from a transport that goes nowhere.
 What is left are the instructions of Python, uvicorn and the server, the same at each run; nothing is timed.
 """
 
@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from benchmarks import questions
-from benchmarks.load import Ask, WrongAnswer
+from benchmarks.load import Ask, WrongAnswer, run
 
 KEY = "a-key-for-benchmarks-of-more-than-32-characters"
 TOOLS = 10
@@ -84,11 +84,11 @@ async def main(who: str, what: str, calls: int) -> None:
     for number in range(WARM_UP + calls):
         transport.written.clear()
         protocol.data_received(ask.data)
-        while not protocol.cycle.response_complete:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - uvicorn has no event for it
+        while not protocol.cycle.response_complete:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0)
         if number == 0 and not ask.is_right(b"".join(transport.written).partition(b"\r\n\r\n")[2]):
             raise WrongAnswer(repr(transport.written))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
