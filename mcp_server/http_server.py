@@ -28,8 +28,9 @@ from mcp_server.engine.sealing import Seal
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.guards.addresses import ClientAddress
 from mcp_server.guards.bodies import BodyGuard
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller
 from mcp_server.guards.cors import Cors
+from mcp_server.guards.gate import in_one_layer
 from mcp_server.guards.keyring import Keyring
 from mcp_server.guards.keys import KeyGuard
 from mcp_server.guards.limiter import Limiter
@@ -120,8 +121,7 @@ def http_app(
         ],
         middleware=[
             *([Middleware(Steps)] if settings.trace_requests else []),
-            Middleware(Tally, metrics=metrics),
-            *guards_of(settings, windows, oauth),
+            *in_one_layer(guards_of(settings, windows, oauth), refused=_tell_of_refusals(metrics)),
             Middleware(StartedFirst, lifecycle=lifecycle),
             Middleware(Faces, faces=faces.by_path()),
         ],
@@ -159,7 +159,6 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
     strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
     friends = Limiter(_rates(settings, settings.rate_limit_per_key), windows, name="key")
     return [
-        Middleware(ClientAddress, trusted=settings.trusted_proxies, header=settings.client_ip_header),
         Middleware(
             Cors,
             origins=settings.cors_allowed_origins,
@@ -168,6 +167,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             loopback=not settings.production,
             open_paths=shared,
         ),
+        Middleware(ClientAddress, trusted=settings.trusted_proxies, header=settings.client_ip_header),
         Middleware(
             OriginGuard,
             hosts=settings.allowed_hosts,
@@ -188,26 +188,21 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
     ]
 
 
-class Tally:
+def _tell_of_refusals(metrics: Metrics) -> Callable[[Caller], None]:
     """Counts what the guards refuse, and says in the log whose key or token was none."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
+    def tell(caller: Caller) -> None:
+        refused = caller.refused or ""
+        if caller.fault is not None:
+            metrics.auth_failed(refused)
+            logger.info(lines.oauth_failure(caller.fault, caller.address))
+        elif refused == "unauthorized":
+            metrics.auth_failed(refused)
+            logger.info(lines.key_refused(refused, caller.address))
+        else:
+            metrics.limited(refused)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and look at what became of it."""
-        await self._app(scope, receive, send)
-        if scope["type"] == "http" and (refused := caller_of(scope).refused) is not None:
-            caller = caller_of(scope)
-            if caller.fault is not None:
-                self._metrics.auth_failed(refused)
-                logger.info(lines.oauth_failure(caller.fault, caller.address))
-            elif refused == "unauthorized":
-                self._metrics.auth_failed(refused)
-                logger.info(lines.key_refused(refused, caller.address))
-            else:
-                self._metrics.limited(refused)
+    return tell
 
 
 class Faces:
@@ -220,16 +215,15 @@ class Faces:
         self._app = app
         self._faces = faces
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        await self._faces.get(path, self._app)(scope, receive, send)
+        return self._faces.get(path, self._app)(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class Lifecycle:
     @property
     def started(self) -> bool:
         """Whether the engine answers."""
-        return self._running is not None and self._running.began
+        running = self._running
+        return running is not None and running.began
 
     async def start(self) -> None:
         """Start the engine, unless it has been started."""
@@ -165,8 +166,12 @@ class StartedFirst:
         self._app = app
         self._lifecycle = lifecycle
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on."""
-        if not self._lifecycle.started and scope["type"] == "http":
-            await self._lifecycle.start()
+        if self._lifecycle.started or scope["type"] != "http":
+            return self._app(scope, receive, send)
+        return self._start_first(scope, receive, send)
+
+    async def _start_first(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._lifecycle.start()
         await self._app(scope, receive, send)

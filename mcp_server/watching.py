@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +15,12 @@ from typing import Final
 from pydantic_core import to_json
 
 from mcp_server.engine.calls import Call
-from mcp_server.observe.logs import Calls
-from mcp_server.observe.metrics import Metrics
+from mcp_server.observe.logs import Calls, NoCallLog
+from mcp_server.observe.metrics import Metrics, NoMetrics
 from mcp_server.observe.records import CallRecord, Outcome
 from mcp_server.observe.traces import NoTracer, Span, Tracer
 from mcp_server.protocol.errors import Failure
-from mcp_server.protocol.results import Answer
+from mcp_server.protocol.results import Answer, Prepared
 
 logger = logging.getLogger("mcp_server")
 
@@ -48,6 +47,7 @@ class Watcher:
         self._most_output = most_output
         self._warned: set[str] = set()
         self._tracer = None if isinstance(tracer, NoTracer) else tracer
+        self._unheard = (type(calls), type(metrics), type(tracer)) == (NoCallLog, NoMetrics, NoTracer)
 
     def begin(self, call: Call) -> _OpenSpan | None:
         """Open a span, if spans are wanted."""
@@ -62,6 +62,8 @@ class Watcher:
         """Tell of a call that has ended."""
         if call.task is not None:
             self._metrics.task_ended()
+        if self._unheard and (self._most_output is None or _size(answer) <= self._most_output):
+            return  # nobody listens, so that no record need be made
         record = _record(call, answer)
         if isinstance(token, _OpenSpan):
             token.span.ended(record, answer.code if isinstance(answer, Failure) else None)
@@ -115,14 +117,14 @@ def _outcome(call: Call, answer: Answer | None) -> Outcome:
         return "cancelled"
     if isinstance(answer, Failure):
         return "error"
-    if isinstance(answer, Mapping) and answer.get("isError"):
+    if not isinstance(answer, Prepared) and answer.get("isError"):
         return "tool_error"
     return "ok"
 
 
 def _size(answer: Answer | None) -> int:
     """The bytes of what was answered, without the envelope; a list that everybody gets is not measured each time."""
-    if not isinstance(answer, Mapping):
+    if answer is None or isinstance(answer, Failure | Prepared):
         return 0
     try:
         return sum([len(value) if isinstance(value, bytes) else len(to_json(value)) for value in answer.values()])

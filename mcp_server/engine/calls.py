@@ -108,9 +108,28 @@ class Background(Protocol):
 class Call:
     """One request being answered: who asks, how long it may take, and the way back while it lasts."""
 
-    __slots__ = ("_held", "_holders", "_in_flight", "_progress", "_task", "_timer", "_until", "begin_task",
-                 "ending", "expired", "late", "late_answer", "line", "may_ask", "principal", "questions", "reference",
-                 "request", "session", "settled", "started", "task", "timeout")  # fmt: skip
+    # How it stands with every call that finishes at once; it is not worth a line of `__init__` a call.
+    settled = False
+    expired = False
+    reference: str | None = None
+    """The word by which a masked fault can be found in the log."""
+    ending: Callable[[], None] | None = None
+    """How to end this call with a proper answer, where it has no end of its own."""
+    may_ask = False
+    """Whether its method allows it to ask its user, for a client that then calls again."""
+    questions: Questions | None = None
+    """What it has asked and learned; see `open_questions`."""
+    late_answer: Answer | None = None
+    """What was answered before the code of the call had ended."""
+    task: Background | None = None
+    """Where the call goes on as a task; None while somebody waits for its answer."""
+    begin_task: Callable[[], Awaitable[None]] | None = None
+    """Answers the call with a task, which does its work anew; None if it is no time for that."""
+    _task: asyncio.Task[Any] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _progress = float("-inf")
+    _held = 0.0
+    _holders = 0
 
     def __init__(
         self,
@@ -130,30 +149,9 @@ class Call:
         self.timeout = timeout
         self._until = until
         self.started = time.monotonic()
-        self.settled = False
-        self.expired = False
-        self.reference: str | None = None
-        """The word by which a masked fault can be found in the log."""
-        self.ending: Callable[[], None] | None = None
-        """How to end this call with a proper answer, where it has no end of its own."""
-        self.may_ask = False
-        """Whether its method allows it to ask its user, for a client that then calls again."""
-        self.questions: Questions | None = None
-        """What it has asked and learned; see `open_questions`."""
-        self.late_answer: Answer | None = None
-        """What was answered before the code of the call had ended."""
-        self.task: Background | None = None
-        """Where the call goes on as a task; None while somebody waits for its answer."""
-        self.begin_task: Callable[[], Awaitable[None]] | None = None
-        """Answers the call with a task, which does its work anew; None if it is no time for that."""
         self.line = line
         self.late = late
         self._in_flight = in_flight
-        self._task: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._progress = float("-inf")
-        self._held = 0.0
-        self._holders = 0
 
     @property
     def deadline(self) -> float | None:
@@ -184,13 +182,9 @@ class Call:
         """The name of the way in which the call came."""
         return self.line.transport
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the call's work in this task, and look after it should it wait for something."""
-        try:
-            return await FirstStep(work, self._suspended)
-        finally:
-            if self._task is not None:
-                self._resumed(self._task)
+    def run(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Run the call's work in the task that awaits this, and look after it should it wait for something."""
+        return FirstStep(work, self._suspended, self._resumed)
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Tell the caller something before the answer; nothing, once the call is settled."""
@@ -272,15 +266,15 @@ class Call:
         if self.settled:  # cancelled by its own first step, when there was no task to stop yet
             self._stop()
 
-    def _resumed(self, task: asyncio.Task[Any]) -> None:
+    def _resumed(self) -> None:
         self._in_flight.remove(self)
         if self._timer is not None:
             self._timer.cancel()
         if self.questions is not None:
             self.questions.abandon()
         # A cancellation of ours ends with the call; the task goes on to serve others.
-        if self.settled:
-            task.uncancel()
+        if self.settled and self._task is not None:
+            self._task.uncancel()
 
     def _expire(self) -> None:
         if not self.settled:

@@ -9,13 +9,17 @@ T = TypeVar("T")
 
 
 class FirstStep(Awaitable[T]):
-    """Awaits a coroutine in the current task, and says so once if it does not finish in its first step."""
+    """Awaits a coroutine in the current task; one that is not finished in a first step is `suspended`, and then `over`.
 
-    __slots__ = ("_suspended", "_work")
+    Of one that does finish at once nothing is told.
+    """
 
-    def __init__(self, work: Coroutine[Any, Any, T], suspended: Callable[[], None]) -> None:
+    __slots__ = ("_over", "_suspended", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], suspended: Callable[[], None], over: Callable[[], None]) -> None:
         self._work = work
         self._suspended = suspended
+        self._over = over
 
     def __await__(self) -> Generator[Any, Any, T]:
         work = self._work
@@ -24,14 +28,17 @@ class FirstStep(Awaitable[T]):
         except StopIteration as finished:
             return finished.value
         self._suspended()
-        # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
-        while True:
-            try:
+        try:
+            # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
+            while True:
                 try:
-                    sent = yield waits_for
-                except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
-                    waits_for = work.throw(thrown)
-                else:
-                    waits_for = work.send(sent)
-            except StopIteration as finished:
-                return finished.value
+                    try:
+                        sent = yield waits_for
+                    except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
+                        waits_for = work.throw(thrown)
+                    else:
+                        waits_for = work.send(sent)
+                except StopIteration as finished:
+                    return finished.value
+        finally:
+            self._over()

@@ -17,6 +17,8 @@ MAX_IN_FLIGHT: Final = 1024
 class InFlight:
     """The unfinished calls of one client, by the id that the client gave them."""
 
+    __slots__ = ("__weakref__", "_calls")
+
     def __init__(self) -> None:
         self._calls: dict[RequestId, Call] = {}
 

@@ -7,7 +7,8 @@ log level for everything that follows and subscribes to resources; that is all t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from mcp_server.protocol.messages import STRANGER, Peer
 
@@ -17,8 +18,8 @@ class Session:
     """One legacy client's state, from `initialize` to the end of its connection."""
 
     peer: Peer = STRANGER
-    resources: set[str] = field(default_factory=set[str])
-    """URIs of whose changes the client wants to hear."""
+    resources: AbstractSet[str] = frozenset()
+    """URIs of whose changes the client wants to hear; a session that wants none costs no set."""
     tell: Callable[[str, str], None] | None = None
     """Is told what the client has said after its handshake, where others must know."""
 
@@ -45,8 +46,10 @@ class Session:
             case "level":
                 self.peer = replace(self.peer, log_level=value)
             case "subscribed":
+                self.resources = self._own_resources()
                 self.resources.add(value)
             case _:
+                self.resources = self._own_resources()
                 self.resources.discard(value)
 
     def said(self) -> Iterator[tuple[str, str]]:
@@ -54,6 +57,9 @@ class Session:
         if self.peer.log_level is not None:
             yield "level", self.peer.log_level
         yield from (("subscribed", uri) for uri in sorted(self.resources))
+
+    def _own_resources(self) -> set[str]:
+        return self.resources if isinstance(self.resources, set) else set(self.resources)
 
     def _said(self, what: str, value: str) -> None:
         self.hear(what, value)

@@ -1,12 +1,13 @@
 """Guards: what a request must pass before anybody reads what it says.
 
-Each guard is one ASGI class in one file: everything is decided when it is built, `__call__` is the request and nothing
-else. They know addresses, headers, sizes, keys and counts; they know no MCP method, no tool and no `Settings`.
+Each guard is one ASGI class in one file: everything is decided when it is built, `look` is the request and nothing
+else. Guards that follow each other are one layer (`gate`), and what they let pass goes through one `passage`. They know
+addresses, headers, sizes, keys and counts; they know no MCP method, no tool and no `Settings`.
 
 The layers, outermost first; the order is the point:
 
-    addresses.ClientAddress   who is calling, whatever `X-Forwarded-For` claims         (refuses nothing)
     cors.Cors                 preflights are answered here, before a key is asked for
+    addresses.ClientAddress   who is calling, whatever `X-Forwarded-For` claims         (refuses nothing)
     origin.OriginGuard        Host and Origin: DNS rebinding and foreign pages          403
     https.HttpsGuard          optional: plain HTTP from outside                         403
     bodies.BodyGuard          too large, too slow                                       413, 408

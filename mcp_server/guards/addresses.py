@@ -28,9 +28,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
-from mcp_server.guards.caller import UNKNOWN, caller_of
+from mcp_server.guards.caller import UNKNOWN, Caller
+from mcp_server.guards.gate import Guard
 
 # Some proxies write the port of the client too: "192.0.2.1:4711", "[2001:db8::1]:4711".
 _WITH_PORT = re.compile(r"(?:(?P<v4>\d+\.\d+\.\d+\.\d+)|\[(?P<v6>[^\[\]]+)\])(?::\d+)?", re.ASCII)
@@ -55,38 +56,38 @@ class _Place(NamedTuple):
     is_proxy: bool
 
 
-class ClientAddress:
+class ClientAddress(Guard):
     """Puts the client's address into the caller's facts, and the scheme a trusted proxy reports into the scope."""
 
     def __init__(self, app: ASGIApp, *, trusted: Iterable[str] = (), header: str | None = None) -> None:
         words = {word.strip() for word in trusted}
-        self._app = app
+        super().__init__(app)
         self._trust_any_peer = "*" in words
         self._nowhere = _Place(UNKNOWN, is_proxy=UNKNOWN in words)
         self._networks = [ipaddress.ip_network(word) for word in words - {"*", UNKNOWN}]
         self._header = header.lower().encode("ascii") if header else None
         self._remembered = lru_cache(maxsize=4096)(self._look_up)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Settle who is calling, then pass the request on."""
-        if scope["type"] == "http":
-            client = scope.get("client")
-            peer = (client and self._place(client[0])) or self._nowhere
-            if peer.is_proxy or self._trust_any_peer:
-                peer = self._behind(peer, scope)
-            caller_of(scope).address = peer.bucket
-        await self._app(scope, receive, send)
+    def look(self, scope: Scope, caller: Caller) -> None:
+        """Settle who is calling; nobody is refused for it."""
+        client = scope.get("client")
+        peer = (client and self._place(client[0])) or self._nowhere
+        if peer.is_proxy or self._trust_any_peer:
+            peer = self._behind(peer, scope, caller.headers)
+        caller.address = peer.bucket
 
-    def _behind(self, proxy: _Place, scope: Scope) -> _Place:
+    def _behind(self, proxy: _Place, scope: Scope, headers: dict[bytes, bytes]) -> _Place:
         """Believe what a proxy says about the request it passed on, as far as it can know."""
-        headers = caller_of(scope).headers
         protocol = headers.get(b"x-forwarded-proto")
         if protocol in (b"https", b"http"):
             scope["scheme"] = protocol.decode("ascii")
         if self._header is not None:
             return self._place(headers.get(self._header, b"").decode("latin-1")) or proxy
         place = None
-        for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
+        claims = headers.get(b"x-forwarded-for")
+        if claims is None:
+            return proxy
+        for hop in reversed(claims.decode("latin-1").split(",")):
             place = self._place(hop)
             if place is None or not place.is_proxy:
                 break

@@ -39,6 +39,8 @@ class Caller:
     bearer: Bearer | None = None
     fault: str | None = None
     refused: str | None = None
+    standing: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers that go with whatever is answered, such as how many requests are left."""
 
 
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
@@ -50,7 +52,8 @@ def caller_of(scope: MutableMapping[str, Any]) -> Caller:
 
 
 def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    raw = list(raw)
+    if not isinstance(raw, list):
+        raw = list(raw)
     headers = dict(raw)
     if len(headers) < len(raw):
         headers.clear()

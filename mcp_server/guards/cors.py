@@ -12,7 +12,7 @@ for the page that caused them. Credentials are never allowed: a key travels in `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -80,17 +80,15 @@ class Cors(CORSMiddleware):
             max_age=max_age,
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - it is awaited all the same
         """Answer a preflight, or mark the answer for the page that asked."""
         # Without an Origin there is nobody to grant anything to. A GET still goes the long way: its answer may be
         # stored by a shared cache, and needs `Vary: Origin` there.
         if scope["type"] != "http" or (scope["method"] not in _CACHEABLE and b"origin" not in caller_of(scope).headers):
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         if self._open.match(scope):
-            await self.app(scope, receive, send)
-            return
-        await super().__call__(scope, receive, send)
+            return self.app(scope, receive, send)
+        return super().__call__(scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer a preflight: `Mcp-Param-*` names are granted here, all other names by the list."""

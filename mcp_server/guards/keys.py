@@ -20,9 +20,10 @@ import logging
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
-from mcp_server.guards.caller import Caller, caller_of
+from mcp_server.guards.caller import Caller
+from mcp_server.guards.gate import Guard, Look
 from mcp_server.guards.keyring import Keyring, bearer_token, is_local
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.refusals import Refusal, unauthorized
@@ -35,8 +36,8 @@ _NO_KEYS = "No key is configured: requests are answered on this machine only. Se
 class Tokens(Protocol):
     """What knows the tokens that are no keys of ours."""
 
-    def recall(self, scope: Scope) -> bool:
-        """Whether a request's token was found valid a moment ago; if so, its bearer is in the caller's facts."""
+    def recall(self, caller: Caller) -> bool:
+        """Whether this token was found valid a moment ago; its bearer is then noted, unless they must be asked for."""
         ...
 
     async def admit(self, token: bytes, scope: Scope) -> Refusal | None:
@@ -52,7 +53,7 @@ class Tokens(Protocol):
         ...
 
 
-class KeyGuard:
+class KeyGuard(Guard):
     """Refuses with 401 whoever has no valid key or token; notes whose it is in the caller's facts.
 
     Raises:
@@ -70,7 +71,7 @@ class KeyGuard:
         challenge: str = "",
         tokens: Tokens | None = None,
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._keyring = keyring
         self._tokens = tokens
         self._open_paths = Paths(open_paths)
@@ -81,15 +82,8 @@ class KeyGuard:
         self._open = not self._keyed and unkeyed == "open"
         self._inspect(keyring, production=production)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on who may speak."""
-        if scope["type"] == "http" and (refusal := await self._refusal(scope)) is not None:
-            await refusal(scope, send)
-            return
-        await self._app(scope, receive, send)
-
-    async def _refusal(self, scope: Scope) -> Refusal | None:
-        caller = caller_of(scope)
+    def look(self, scope: Scope, caller: Caller) -> Look:
+        """Refuse whoever may not speak."""
         sent = caller.headers.get(b"authorization")
         # A bearer who is remembered sent no key: it was looked for when the token was first seen.
         if self._keyed and sent is not None and caller.bearer is None:
@@ -99,17 +93,18 @@ class KeyGuard:
         if self._open or scope["method"] == "OPTIONS" or self._open_paths.match(scope):
             return None
         if self._tokens is not None:
-            return await self._without_key(self._tokens, sent, scope, caller)
+            return self._without_key(self._tokens, sent, scope, caller)
         if not self._keyed:
             return None if is_local(scope) else self._not_local
         return self._missing if sent is None else self._invalid
 
-    async def _without_key(self, tokens: Tokens, sent: bytes | None, scope: Scope, caller: Caller) -> Refusal | None:
+    def _without_key(self, tokens: Tokens, sent: bytes | None, scope: Scope, caller: Caller) -> Look:
         if sent is None:
             return tokens.missing(scope)
         token = bearer_token(sent)
-        if token is None:
-            return tokens.unreadable(scope)
+        return tokens.unreadable(scope) if token is None else self._ask(tokens, token, scope, caller)
+
+    async def _ask(self, tokens: Tokens, token: bytes, scope: Scope, caller: Caller) -> Refusal | None:
         refusal = await tokens.admit(token, scope)
         if refusal is None and caller.bearer is not None:
             caller.key = caller.bearer.name

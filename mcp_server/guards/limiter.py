@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mcp_server.guards.rates import Rate, Verdict
-from mcp_server.guards.windows import Windows
+from mcp_server.guards.windows import MemoryWindows, Windows
 
 
 class Limiter:
@@ -25,24 +25,49 @@ class Limiter:
         self.rates = tuple(rates)
         self.name = name
         self._windows = windows
+        self._here = windows if isinstance(windows, MemoryWindows) else None
         self._untouched = Verdict(allowed=True, remaining=sys.maxsize, reset_after=0.0, rate=self.rates[0])
         self._counted = [(rate, f"{name}/{rate.amount}/{rate.window}/") for rate in self.rates]
+        self._only = self._counted[0] if len(self._counted) == 1 else None
 
-    async def hit(self, key: str, cost: int = 1) -> Verdict:
-        """Count a hit, and give the verdict that leaves the least, or the refusal that lasts longest."""
+    def hit_now(self, key: str, cost: int = 1) -> Verdict | None:
+        """The same as `hit`, without waiting; None if somebody else has to be asked."""
+        if self._here is None:
+            return None
+        if self._only is not None:
+            rate, prefix = self._only
+            return self._here.take_now(rate, prefix + key, cost)
         tightest = self._untouched
         for position, (rate, prefix) in enumerate(self._counted, start=1):
-            verdict = await self._windows.take(rate, prefix + key, cost)
+            verdict = self._here.take_now(rate, prefix + key, cost)
             if not verdict.allowed:
-                return await self._longest(verdict, position, key, cost)
+                looks = [self._here.look_now(rate, prefix + key, cost) for rate, prefix in self._counted[position:]]
+                return _longest(verdict, looks)
             if verdict.remaining < tightest.remaining:
                 tightest = verdict
         return tightest
 
-    async def _longest(self, refusal: Verdict, position: int, key: str, cost: int) -> Verdict:
-        """Look at the longer windows too: who is told to come back in a second must not be refused for a day then."""
-        for rate, prefix in self._counted[position:]:
-            verdict = await self._windows.look(rate, prefix + key, cost)
-            if not verdict.allowed and verdict.reset_after > refusal.reset_after:
-                refusal = verdict
-        return refusal
+    async def hit(self, key: str, cost: int = 1) -> Verdict:
+        """Count a hit, and give the verdict that leaves the least, or the refusal that lasts longest."""
+        verdict = self.hit_now(key, cost)
+        if verdict is not None:
+            return verdict
+        tightest = self._untouched
+        for position, (rate, prefix) in enumerate(self._counted, start=1):
+            verdict = await self._windows.take(rate, prefix + key, cost)
+            if not verdict.allowed:
+                looks = [
+                    await self._windows.look(rate, prefix + key, cost) for rate, prefix in self._counted[position:]
+                ]
+                return _longest(verdict, looks)
+            if verdict.remaining < tightest.remaining:
+                tightest = verdict
+        return tightest
+
+
+def _longest(refusal: Verdict, longer: Iterable[Verdict]) -> Verdict:
+    """Look at the longer windows too: who is told to come back in a second must not be refused for a day then."""
+    for verdict in longer:
+        if not verdict.allowed and verdict.reset_after > refusal.reset_after:
+            refusal = verdict
+    return refusal

@@ -17,70 +17,69 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller
+from mcp_server.guards.gate import Guard, Look
 from mcp_server.guards.keyring import Keyring
 from mcp_server.guards.limiter import Limiter
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.rates import Verdict
-from mcp_server.guards.refusals import TOO_MANY, RawHeaders
+from mcp_server.guards.refusals import TOO_MANY, RawHeaders, Refusal
 
-Bucket = Callable[[Scope], str | None]
+Bucket = Callable[[Caller], str | None]
 
 
-def by_address(keyring: Keyring | None = None, recall: Callable[[Scope], bool] | None = None) -> Bucket:
+def by_address(keyring: Keyring | None = None, recall: Callable[[Caller], bool] | None = None) -> Bucket:
     """Count by the client's address, except those who carry a key of this ring, or a token that is remembered."""
 
-    def bucket(scope: Scope) -> str | None:
-        caller = caller_of(scope)
+    def bucket(caller: Caller) -> str | None:
         sent = caller.headers.get(b"authorization")
         if sent is not None and keyring is not None and keyring.holder(sent) is not None:
             return None
-        if sent is not None and recall is not None and recall(scope):
+        if sent is not None and recall is not None and recall(caller):
             return None
         return caller.address
 
     return bucket
 
 
-def by_key(scope: Scope) -> str | None:
+def by_key(caller: Caller) -> str | None:
     """Count by the key a guard has recognised; those without one are not counted here."""
-    return caller_of(scope).key
+    return caller.key
 
 
-class RateGuard:
+class RateGuard(Guard):
     """Refuses with 429 whoever asks too often; `bucket` says under which name a request counts, None for not at all."""
 
     def __init__(self, app: ASGIApp, *, limiter: Limiter, bucket: Bucket, open_paths: Iterable[str] = ()) -> None:
-        self._app = app
+        super().__init__(app)
         self._limiter = limiter
         self._bucket = bucket
         self._open = Paths(open_paths)
-        self._names = {rate: f'"{limiter.name}-{rate.window}s"' for rate in limiter.rates}
-        policies = ", ".join(f"{self._names[rate]};q={rate.amount};w={rate.window}" for rate in limiter.rates)
-        self._policy = (b"ratelimit-policy", policies.encode("ascii"))
+        self._names = {rate: f'"{limiter.name}-{rate.window}s"'.encode("ascii") for rate in limiter.rates}
+        policies = [b"%b;q=%d;w=%d" % (self._names[rate], rate.amount, rate.window) for rate in limiter.rates]
+        self._policy = (b"ratelimit-policy", b", ".join(policies))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the request, and pass it on or refuse it."""
-        if scope["type"] != "http" or self._open.match(scope) or (bucket := self._bucket(scope)) is None:
-            await self._app(scope, receive, send)
-            return
-        verdict = await self._limiter.hit(bucket)
-        if not verdict.allowed:
-            await TOO_MANY(scope, send, headers=(*self._standing(verdict), *_older(verdict)))
-            return
+    def look(self, scope: Scope, caller: Caller) -> Look:
+        """Count a request, and refuse it if it is one too many."""
+        bucket = self._bucket(caller)
+        if bucket is None or self._open.match(scope):
+            return None
+        verdict = self._limiter.hit_now(bucket)
+        return self._ask(bucket, caller) if verdict is None else self._judge(verdict, caller)
 
-        async def send_with_standing(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self._standing(verdict)]
-            await send(message)
+    async def _ask(self, bucket: str, caller: Caller) -> Refusal | None:
+        return self._judge(await self._limiter.hit(bucket), caller)
 
-        await self._app(scope, receive, send_with_standing)
+    def _judge(self, verdict: Verdict, caller: Caller) -> Refusal | None:
+        caller.standing += self._standing(verdict)
+        return None if verdict.allowed else TOO_MANY.with_headers(_older(verdict))
 
     def _standing(self, verdict: Verdict) -> RawHeaders:
-        standing = f"{self._names[verdict.rate]};r={verdict.remaining};t={math.ceil(verdict.reset_after)}"
-        return ((b"ratelimit", standing.encode("ascii")), self._policy)
+        _, remaining, reset_after, rate = verdict
+        standing = b"%b;r=%d;t=%d" % (self._names[rate], remaining, math.ceil(reset_after))
+        return ((b"ratelimit", standing), self._policy)
 
 
 def _older(verdict: Verdict) -> RawHeaders:

@@ -33,10 +33,11 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from mcp_server.guards.authority import Authority, is_loopback, parse_authority
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller
+from mcp_server.guards.gate import Guard
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.refusals import BAD_HOST, BAD_ORIGIN, Refusal
 
@@ -71,7 +72,7 @@ class HostNames:
         return any(asked.host.endswith(host) and port in (None, asked.port) for host, port in self._below)
 
 
-class OriginGuard:
+class OriginGuard(Guard):
     """Refuses unknown hosts and foreign pages with 403."""
 
     def __init__(
@@ -83,8 +84,8 @@ class OriginGuard:
         strict: bool | None = None,
         open_paths: Iterable[str] = (),
     ) -> None:
+        super().__init__(app)
         hosts = tuple(hosts)
-        self._app = app
         self._hosts = HostNames(hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._strict = bool(hosts) if strict is None else strict
@@ -93,23 +94,20 @@ class OriginGuard:
         # A server is called by few names: nearly every request is judged by looking it up.
         self._judge = lru_cache(maxsize=1024)(self._judged)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) and not self._open.match(scope):
-            self._explain(refusal)
-            await refusal(scope, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> Refusal | None:
-        headers = caller_of(scope).headers
-        host, origin = headers.get(b"host"), headers.get(b"origin")
+    def look(self, scope: Scope, caller: Caller) -> Refusal | None:
+        """Refuse an unknown host or a foreign page."""
+        host, origin = caller.headers.get(b"host"), caller.headers.get(b"origin")
         # The length first: what is remembered was written by strangers.
         if host is not None and len(host) > _LONGEST:
-            return BAD_HOST
-        if origin is not None and len(origin) > _LONGEST:
-            return BAD_ORIGIN
-        return self._judge(host, origin, scope.get("scheme") == "https")
+            refusal: Refusal | None = BAD_HOST
+        elif origin is not None and len(origin) > _LONGEST:
+            refusal = BAD_ORIGIN
+        else:
+            refusal = self._judge(host, origin, scope.get("scheme") == "https")
+        if refusal is None or self._open.match(scope):
+            return None
+        self._explain(refusal)
+        return refusal
 
     def _judged(self, raw_host: bytes | None, raw_origin: bytes | None, over_tls: bool) -> Refusal | None:  # noqa: FBT001 - a key of the cache
         host = parse_authority(raw_host.decode("latin-1")) if raw_host is not None else None

@@ -23,4 +23,4 @@ class Paths:
         root: str = scope.get("root_path", "")
         if root and path.startswith(root + "/"):
             path = path[len(root) :]
-        return path in self._exact or path.startswith(self._prefixes)
+        return path in self._exact or (bool(self._prefixes) and path.startswith(self._prefixes))

@@ -8,7 +8,8 @@ in which they began, and the timer only ever looks at the oldest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,8 +27,13 @@ class Patience:
         self._late: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def wait_for(self, awaitable: Awaitable[T]) -> T:
-        """Await, or raise TimeoutError; a cancellation from elsewhere stays one."""
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Await a coroutine, or raise TimeoutError; a cancellation from elsewhere stays one."""
+        return _Patiently(work, self)
+
+    @contextmanager
+    def lasting(self) -> Generator[None]:
+        """Interrupt the current task if it is in here for too long, and turn that into TimeoutError."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs is run by a task
         loop = task.get_loop()
@@ -36,7 +42,7 @@ class Patience:
             self._loop = loop
             loop.call_later(self._seconds, self._look, loop)
         try:
-            return await awaitable
+            yield
         except asyncio.CancelledError:
             if task in self._late and task.uncancel() == 0:
                 raise TimeoutError from None
@@ -56,3 +62,32 @@ class Patience:
                 self._late.add(task)
                 task.cancel()
         self._loop = None
+
+
+class _Patiently(Awaitable[T]):
+    """Awaits a coroutine; only if that has to wait for something is there anything to be patient about."""
+
+    __slots__ = ("_patience", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], patience: Patience) -> None:
+        self._work = work
+        self._patience = patience
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        work = self._work
+        try:
+            waits_for = work.send(None)
+        except StopIteration as finished:
+            return finished.value
+        with self._patience.lasting():
+            # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
+            while True:
+                try:
+                    try:
+                        sent = yield waits_for
+                    except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
+                        waits_for = work.throw(thrown)
+                    else:
+                        waits_for = work.send(sent)
+                except StopIteration as finished:
+                    return finished.value

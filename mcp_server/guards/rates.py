@@ -85,7 +85,7 @@ def weigh(rate: Rate, cost: int, previous: int, current: int, left: float) -> Ve
         left: seconds until this window ends.
     """
     amount, window = rate
-    used = int(previous * left / window) + current
+    used = int(previous * left / window) + current if previous else current
     if used + cost <= amount:
         return Verdict(True, amount - used - cost, left, rate)  # noqa: FBT003 - a named field
     return Verdict(False, max(0, amount - used), _wait(rate, cost, previous, current, left), rate)  # noqa: FBT003

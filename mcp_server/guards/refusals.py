@@ -16,6 +16,7 @@ A refusal says what was refused, never what would have been accepted.
 from __future__ import annotations
 
 import json
+from copy import copy
 
 from starlette.types import Scope, Send
 
@@ -38,14 +39,18 @@ class Refusal:
         self._rpc = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": detail}}).encode()
         self._headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"), *headers)
 
-    async def __call__(self, scope: Scope, send: Send, *, headers: RawHeaders = ()) -> None:
+    def with_headers(self, headers: RawHeaders) -> Refusal:
+        """The same refusal with further headers."""
+        refusal = copy(self)
+        refusal._headers = (*self._headers, *headers)  # noqa: SLF001 - it is one of us
+        return refusal
+
+    async def __call__(self, scope: Scope, send: Send) -> None:
         """Send this refusal, and note it in the caller's facts for logs and metrics."""
         caller_of(scope).refused = self.error
         body = self.body(scope)
         length = (b"content-length", str(len(body)).encode())
-        await send(
-            {"type": "http.response.start", "status": self.status, "headers": [*self._headers, *headers, length]}
-        )
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self._headers, length]})
         await send({"type": "http.response.body", "body": body})
 
     def body(self, scope: Scope) -> bytes:

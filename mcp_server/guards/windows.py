@@ -75,12 +75,13 @@ class MemoryWindows:
         """Count a hit, without an event loop."""
         with self._lock:
             span, left = self._span(rate.window)
-            current = span.current.pop(key, 0)
+            counts = span.current
+            current = counts.pop(key, 0)
             verdict = weigh(rate, cost, span.previous.get(key, 0), current, left)
             # Put back at the young end, refused or not.
-            span.current[key] = current + cost if verdict.allowed else current
-            if len(span.current) > self._max_keys:
-                span.current.popitem(last=False)
+            counts[key] = current + cost if verdict.allowed else current
+            if len(counts) > self._max_keys:
+                counts.popitem(last=False)
                 self.forgotten += 1
         return verdict
 
@@ -102,4 +103,5 @@ class MemoryWindows:
         # A clock that was set back must not forget anything: the later window stays until it is overtaken.
         if number > span.number:
             span.move_to(number)
-        return span, min(window, (span.number + 1) * window - now)
+        left = (span.number + 1) * window - now
+        return span, min(window, left)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
@@ -156,6 +157,8 @@ def open_tracer(vocabulary: Vocabulary) -> Tracer:
 
 
 def _provider_is_set() -> bool:
+    if "opentelemetry.sdk.trace" not in sys.modules:
+        return False  # whoever sets a provider has imported it; we do not make everybody's start wait for that
     from opentelemetry import trace  # noqa: PLC0415 - the API is imported only where the SDK is there
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 

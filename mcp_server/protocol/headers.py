@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
 
 from mcp_server.protocol.errors import header_mismatch, shorten
 from mcp_server.protocol.messages import Request, is_object
-
-_FIELDS: Final = {
-    b"mcp-protocol-version": "version",
-    b"mcp-method": "method",
-    b"mcp-name": "name",
-    b"mcp-session-id": "session",
-    b"content-type": "content_type",
-    b"last-event-id": "last_event_id",
-}
-"""Which field of `Headers` holds which header."""
 
 _ONCE: Final = {b"mcp-protocol-version", b"mcp-method", b"mcp-name"}
 """Headers by which requests are routed. Of two copies, one reader takes the first and another the last."""
@@ -46,6 +37,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,16}(\.0*)?")
 _BLANKS: Final = " \t"
 """What may surround a value; other blanks, which a plain `strip` would take too, are part of it and not allowed."""
 _MISSING: Final = object()
+_LONGEST_REMEMBERED: Final = 512
 
 
 class Mirrored(Protocol):
@@ -62,55 +54,89 @@ class Mirrored(Protocol):
         ...
 
 
+class Accept(NamedTuple):
+    """What a client says it can read."""
+
+    events: bool
+    """It can read an event stream."""
+    only_events: bool
+    """That is all it can read."""
+
+    @classmethod
+    def read(cls, value: bytes) -> Accept:
+        """From the value of the header, or the values joined by commas; media types have no case."""
+        value = value.lower()
+        events = b"text/event-stream" in value
+        return cls(
+            events, events and not (b"application/json" in value or b"*/*" in value or b"application/*" in value)
+        )
+
+
+_NOTHING: Final = Accept(events=False, only_events=False)
+
+
+# One is made per request, so that it is not frozen; nothing changes it.
 @dataclass(slots=True)
 class Headers:
-    """What the headers of one HTTP request say about the message in its body; values are trimmed.
+    """What the headers of one HTTP request say about the message in its body; values are trimmed."""
 
-    `accept` is in lower case, as media types have none.
-    """
-
-    accept: str = ""
+    accept: Accept = _NOTHING
     content_type: str = ""
     session: str | None = None
     version: str | None = None
     method: str | None = None
     name: str | None = None
     last_event_id: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
     repeated: bytes | None = None
     """A header that must not come twice but did."""
+    raw: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def read(cls, raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    def read(cls, raw: Sequence[tuple[bytes, bytes]]) -> Headers:
         """Read the headers of an ASGI scope, whose names are in lower case."""
-        headers = cls()
-        seen: set[bytes] = set()
-        for name, value in raw:
-            field = _FIELDS.get(name)
-            if field is not None:
-                if name in _ONCE:
-                    headers.repeated = name if name in seen else headers.repeated
-                    seen.add(name)
-                setattr(headers, field, value.decode("latin-1").strip(_BLANKS))
-            elif name == b"accept":
-                accept = value.decode("latin-1").lower()
-                headers.accept = f"{headers.accept},{accept}" if headers.accept else accept
-            elif name.startswith(_PARAMETER):
-                parameter = name.removeprefix(_PARAMETER).decode("latin-1")
-                headers.repeated = name if parameter in headers.parameters else headers.repeated
-                headers.parameters[parameter] = value.decode("latin-1").strip(_BLANKS)
-        return headers
+        last = dict(raw)
+        accept, repeated = last.get(b"accept", b""), None
+        if len(last) < len(raw):
+            accept = b",".join([value for name, value in raw if name == b"accept"])
+            repeated = _repeated(raw)
+        return cls(
+            _accept(accept) if len(accept) <= _LONGEST_REMEMBERED else Accept.read(accept),
+            _text(last.get(b"content-type")) or "",
+            _text(last.get(b"mcp-session-id")),
+            _text(last.get(b"mcp-protocol-version")),
+            _text(last.get(b"mcp-method")),
+            _text(last.get(b"mcp-name")),
+            _text(last.get(b"last-event-id")),
+            repeated,
+            raw,
+        )
 
     @property
-    def takes_events(self) -> bool:
-        """Whether the client says that it can read an event stream."""
-        return "text/event-stream" in self.accept
+    def parameters(self) -> dict[str, str]:
+        """The values of the `Mcp-Param-*` headers, by the rest of their names; only some tools have any."""
+        return {
+            name.removeprefix(_PARAMETER).decode("latin-1"): value.decode("latin-1").strip(_BLANKS)
+            for name, value in self.raw
+            if name.startswith(_PARAMETER)
+        }
 
-    @property
-    def insists_on_events(self) -> bool:
-        """Whether an event stream is all that the client says it can read."""
-        accept = self.accept
-        return self.takes_events and not ("application/json" in accept or "*/*" in accept or "application/*" in accept)
+
+# Hardly any two requests to a server differ in it. It was written by strangers, so what is remembered is bounded.
+_accept: Final = lru_cache(maxsize=256)(Accept.read)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1").strip(_BLANKS)
+
+
+def _repeated(raw: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The last header that must not come twice but did."""
+    found, seen = None, set[bytes]()
+    for name, _ in raw:
+        if name in seen and (name in _ONCE or name.startswith(_PARAMETER)):
+            found = name
+        seen.add(name)
+    return found
 
 
 def check(request: Request, headers: Headers) -> None:
@@ -139,10 +165,11 @@ def check_parameters(mirrored: Iterable[Mirrored], arguments: Mapping[str, Any],
     Raises:
         ProtocolError: One is missing although its argument is there, or says something else.
     """
+    parameters = headers.parameters
     for argument in mirrored:
         name = f"Mcp-Param-{argument.header}"
         value = _at(argument.path, arguments)
-        header = headers.parameters.get(argument.header.lower())
+        header = parameters.get(argument.header.lower())
         if value is None or value is _MISSING:
             if header is not None:
                 raise header_mismatch(f"{name} repeats an argument that is not there")
@@ -160,7 +187,7 @@ def decoded(name: str, value: str) -> str:
     """
     match = _ENCODED.fullmatch(value)
     if match is None:
-        if not _SAFE.fullmatch(value):
+        if not ((value.isascii() and value.isprintable()) or _SAFE.fullmatch(value)):
             raise header_mismatch(f"{name} has characters that must be encoded")
         return value
     try:

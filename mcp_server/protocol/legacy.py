@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mcp_server.protocol.errors import Code, Failure, Reason, invalid_params
 from mcp_server.protocol.messages import LOG_LEVELS, Peer, is_object
-from mcp_server.protocol.results import Result, encode, field_parts, text_content
+from mcp_server.protocol.results import Result, encode, object_parts, text_content
 from mcp_server.protocol.tasks import lowered_answer, lowered_capabilities
 from mcp_server.protocol.versions import (
     LEGACY_VERSIONS,
@@ -144,14 +144,14 @@ class LegacyRendering:
     def result(self, method: str, result: Result) -> list[bytes]:
         """The `result` member of a response, in pieces."""
         if method in _ABOUT_TASKS or result.get("resultType") == "task":
-            return [b"{", *field_parts(lowered_answer(method, result))[1:], b"}"]
+            return [*object_parts(lowered_answer(method, result)), b"}"]
         lowered = {key: value for key, value in result.items() if key not in _NOT_FOR_OLD_CLIENTS}
         key = _LIST_KEYS.get(method)
         if key is not None:
             lowered[key] = [self._entry(key, entry) for entry in lowered[key]]
         elif (adapt := self._adapt.get(method)) is not None:
             adapt(lowered)
-        return [b"{", *field_parts(lowered)[1:], b"}"]
+        return [*object_parts(lowered), b"}"]
 
     def notification(self, method: str, params: Mapping[str, Any]) -> bytes:
         """A whole notification."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mcp_server.protocol.errors import bad_envelope, invalid_params
 from mcp_server.protocol.messages import LOG_LEVELS, Peer, Request, is_object, is_request_id
-from mcp_server.protocol.results import Result, encode, encode_field, field_parts
+from mcp_server.protocol.results import Result, encode, field_parts, object_parts
 
 PREFIX: Final = "io.modelcontextprotocol/"
 PROTOCOL_VERSION: Final = PREFIX + "protocolVersion"
@@ -61,20 +61,23 @@ class ModernRendering:
 
     def __init__(self, server_info: Mapping[str, Any]) -> None:
         self._server_info = dict(server_info)
-        self._meta = encode_field("_meta", {SERVER_INFO: self._server_info})
+        self._end = self._end_with({})
 
     def result(self, method: str, result: Result) -> list[bytes]:
         """The `result` member of a response, in pieces."""
         if method == "tools/list":
             result = {**result, "tools": [_without_execution(tool) for tool in result["tools"]]}
-        meta = self._meta
+        meta = self._end
         if "_meta" in result:
             fields = dict(result)
-            meta = encode_field("_meta", {SERVER_INFO: self._server_info, **(fields.pop("_meta") or {})})
+            meta = self._end_with(fields.pop("_meta") or {})
             result = fields
-        parts = field_parts(result)
-        head = [b"{", *parts[1:]] if "resultType" in result else [b'{"resultType":"complete"', *parts]
-        return [*head, b",", meta, b"}"]
+        if "resultType" in result:
+            return [*object_parts(result), meta]
+        return [b'{"resultType":"complete"', *field_parts(result), meta]
+
+    def _end_with(self, meta: Mapping[str, Any]) -> bytes:
+        return b',"_meta":' + encode({SERVER_INFO: self._server_info, **meta}) + b"}"
 
     def notification(self, method: str, params: Mapping[str, Any]) -> bytes:
         """A whole notification."""

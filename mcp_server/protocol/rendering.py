@@ -33,9 +33,7 @@ class Rendering:
             return failure_bytes(request.id, answer if request.peer.modern else lowered_failure(answer))
         rendering = self._of_version[request.peer.version]
         if isinstance(answer, Prepared):
-            body = [
-                answer.rendered(request.peer.version, lambda each: b"".join(rendering.result(request.method, each)))
-            ]
+            body = [_prepared(answer, request, rendering)]
         else:
             body = rendering.result(request.method, answer)
         return b"".join([b'{"jsonrpc":"2.0","id":', to_json(request.id), b',"result":', *body, b"}"])
@@ -43,6 +41,10 @@ class Rendering:
     def notification(self, peer: Peer, method: str, params: Mapping[str, Any]) -> bytes:
         """A whole notification."""
         return self._of_version[peer.version].notification(method, params)
+
+
+def _prepared(answer: Prepared, request: Request, rendering: ModernRendering | LegacyRendering) -> bytes:
+    return answer.rendered(request.peer.version, lambda each: b"".join(rendering.result(request.method, each)))
 
 
 def question_bytes(peer: Peer, request_id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:

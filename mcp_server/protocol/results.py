@@ -47,20 +47,33 @@ def encode(value: Any) -> bytes:
 
 def encode_object(fields: Mapping[str, Any]) -> bytes:
     """A JSON object from its fields, taking values that are `bytes` as they are."""
-    return b"".join([b"{", *field_parts(fields)[1:], b"}"])
+    return b"".join([*object_parts(fields), b"}"])
 
 
-def field_parts(fields: Mapping[str, Any]) -> list[bytes]:
-    """`,"key":value` for each field, in pieces: a large answer is put together by one join, and copied once."""
-    parts: list[bytes] = []
-    for key, value in fields.items():
-        parts += (b",", to_json(key), b":", value if isinstance(value, bytes) else encode(value))
+def object_parts(fields: Mapping[str, Any]) -> list[bytes]:
+    """The same in pieces, and without the brace at its end: a large answer is put together once, and copied once."""
+    parts = field_parts(fields)
+    if not parts:
+        return [b"{"]
+    parts[0] = b"{" + parts[0][1:]
     return parts
 
 
-def encode_field(key: str, value: Any) -> bytes:
-    """One `"key":value` of an object; `bytes` are JSON already."""
-    return to_json(key) + b":" + (value if isinstance(value, bytes) else encode(value))
+def field_parts(fields: Mapping[str, Any]) -> list[bytes]:
+    """`,"key":value` for each field, in pieces."""
+    parts: list[bytes] = []
+    for key, value in fields.items():
+        parts.append(_KEYS.get(key) or _key(key))
+        parts.append(value if isinstance(value, bytes) else encode(value))
+    return parts
+
+
+def _key(key: str) -> bytes:
+    return b"," + to_json(key) + b":"
+
+
+_KEYS: Final = {key: _key(key) for key in ("content", "structuredContent", "isError")}
+"""The fields that nearly every result of a tool has."""
 
 
 def text_content(text: str) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def dumped(value: Any) -> dict[str, Any]:
 
 
 def _text_only(quoted: bytes) -> bytes:
-    return b'[{"type":"text","text":' + quoted + b"}]"
+    # Joined, as it may be a megabyte: formatted or added up, it would be copied several times over.
+    return b"".join((b'[{"type":"text","text":', quoted, b"}]"))
 
 
 def _content_result(value: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _SAFE_IN_PYTHON: Final = frozenset(
         "tagged-union", "typed-dict", "typed-dict-field", "union",
     }
 )  # fmt: skip
+_PLAIN: Final = frozenset({"bool", "dict", "float", "int", "list", "none", "nullable", "str"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ def strict(schema: core_schema.CoreSchema) -> StrictValidator:
         from_json=not kinds <= _SAFE_IN_PYTHON or any(map(_has_other_keys, nodes)),
         open="any" in kinds,
     )
+
+
+def is_checked_throughout(schema: core_schema.CoreSchema) -> bool:
+    """Whether a validated value is new or plain in every part, so that nothing in it was taken at its word."""
+    return {node["type"] for node in _nodes(cast("Node", schema))} <= _PLAIN
 
 
 def _has_other_keys(node: Node) -> bool:

@@ -65,9 +65,8 @@ def event(data: bytes, event_id: str | None = None) -> bytes:
 
 async def send_json(send: Send, status: int, body: bytes, headers: RawHeaders | None = None) -> None:
     """A whole response at once."""
-    length = (b"content-length", str(len(body)).encode())
-    start = {"type": "http.response.start", "status": status, "headers": [_JSON, length, _NO_STORE, *(headers or [])]}
-    await send(start)
+    all_headers = [_JSON, (b"content-length", b"%d" % len(body)), _NO_STORE, *(headers or ())]
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
     if len(body) <= _BUFFERED:
         await send({"type": "http.response.body", "body": body})
         return
@@ -85,6 +84,17 @@ async def send_empty(send: Send, status: int, headers: RawHeaders | None = None)
 
 class Exchange:
     """The response to one POST, and the `Line` of the calls in it."""
+
+    # How it stands with every response that is given at once; it is not worth a line of `__init__` a call.
+    _journal: Journal | None = None
+    _seated = False
+    _streaming = False
+    _answered = False
+    _hung_up = False
+    _said = 0
+    _timer: asyncio.TimerHandle | None = None
+    _watch: asyncio.Task[None] | None = None
+    _turn: asyncio.Lock | None = None
 
     def __init__(
         self,
@@ -113,17 +123,8 @@ class Exchange:
         self._challenge = challenge
         self._terms = streaming
         self._open_journal = journal
-        self._journal: Journal | None = None
         self._calls: list[Call] = []
-        self._seated = False
-        self._streaming = False
-        self._answered = False
-        self._hung_up = False
-        self._said = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._watch: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
-        self._turn: asyncio.Lock | None = None
 
     async def ask(
         self,

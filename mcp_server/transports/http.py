@@ -10,7 +10,7 @@ same, as far as it can be without knowing who asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +25,7 @@ from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
 from mcp_server.protocol import headers as mcp_headers
 from mcp_server.protocol import modern
-from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request, parse_error, unsupported_version
+from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request, unsupported_version
 from mcp_server.protocol.headers import Headers
 from mcp_server.protocol.legacy import MAX_BATCH, takes_batches
 from mcp_server.protocol.messages import (
@@ -98,7 +98,8 @@ class _Post:
     @property
     def is_modern(self) -> bool:
         """Whether the headers name a version in which there are no sessions, or one that nobody knows."""
-        return self.headers.version not in (None, *LEGACY_VERSIONS)
+        version = self.headers.version
+        return version is not None and version not in LEGACY_VERSIONS
 
     @property
     def session(self) -> str | None:
@@ -136,69 +137,59 @@ class HttpFace:
                 neighbours, sessions, self._asked, ended=self._session_ended, cancelled=self._cancelled
             )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # What only decides who answers returns what is to be awaited: a coroutine of its own would cost as much again.
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one HTTP request."""
-        await self._serve(scope, receive, send, only_events=False)
+        return self._serve(scope, receive, send, only_events=False)
 
-    async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def events(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one HTTP request; if it is granted, with an event stream."""
-        await self._serve(scope, receive, send, only_events=True)
+        return self._serve(scope, receive, send, only_events=True)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool) -> None:
+    def _serve(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool) -> Awaitable[None]:
         headers = Headers.read(scope["headers"])
         post = _Post(scope, headers, receive, send, principal_of(scope), only_events)
-        method = scope["method"]
-        if method == "POST":
-            await self._post(post)
-            return
+        return self._post(post) if scope["method"] == "POST" else self._other(post, scope["method"])
+
+    async def _other(self, post: _Post, method: str) -> None:
         session = post.session
         if method == "GET" and session is not None and self._streaming.lasting:
             await self._get(post, session)
         elif method == "DELETE" and session is not None:
             await self._delete(post, session)
         elif method == "OPTIONS":
-            await send_empty(send, HTTP_NO_CONTENT, _ALLOW_ALL)
+            await send_empty(post.send, HTTP_NO_CONTENT, _ALLOW_ALL)
         else:
-            await send_empty(send, HTTP_NOT_ALLOWED, _ALLOW_POST)
+            await send_empty(post.send, HTTP_NOT_ALLOWED, _ALLOW_POST)
 
     async def _post(self, post: _Post) -> None:
         if not _is_json(post.headers.content_type):
             failure = invalid_request("The body must be sent as Content-Type: application/json").failure
             await send_json(post.send, HTTP_UNSUPPORTED_MEDIA, failure_bytes(None, failure))
             return
+        body = None
         try:
             body = parse(await read_body(post.receive))
-        except ProtocolError:
-            await self._refuse(post, None, parse_error().failure)
-        except ClientGone:
-            return
-        else:
-            await self._classify(post, body)
-
-    async def _classify(self, post: _Post, body: object) -> None:
-        try:
-            if is_list(body):
-                await self._batch(post, body)
-            elif is_object(body) and "action" in body and "jsonrpc" not in body:
-                await self._actions.answer(body, self._exchange(post, tell=self._actions.tell), post.principal)
-            else:
-                await self._message(post, body)
+            await self._answer(post, body)
         except ProtocolError as error:
             await self._refuse(post, body, error.failure)
+        except ClientGone:
+            return
 
-    async def _message(self, post: _Post, body: object) -> None:
+    def _answer(self, post: _Post, body: object) -> Awaitable[None]:
         if is_object(body) and "action" in body:
-            raise invalid_request("A body has either jsonrpc or action, not both")
+            if "jsonrpc" in body:
+                raise invalid_request("A body has either jsonrpc or action, not both")
+            return self._actions.answer(body, self._exchange(post, tell=self._actions.tell), post.principal)
+        if is_list(body):
+            return self._batch(post, body)
         message = shape(body)
         if isinstance(message, Request):
-            if _is_modern(message, post):
-                await self._modern(post, message)
-            else:
-                await self._legacy(post, message)
-        elif isinstance(message, Notification):
-            await self._notification(post, message)
-        else:
-            await self._response(post, message)
+            return self._modern(post, message) if _is_modern(message, post) else self._legacy(post, message)
+        if isinstance(message, Notification):
+            return self._notification(post, message)
+        return self._response(post, message)
 
     async def _modern(self, post: _Post, request: Request) -> None:
         version = post.headers.version
@@ -328,17 +319,17 @@ class HttpFace:
             post.receive,
             post.send,
             tell=tell or self._tell,
-            takes_events=post.only_events or post.headers.takes_events,
-            only_events=post.only_events or post.headers.insists_on_events,
+            takes_events=post.only_events or post.headers.accept.events,
+            only_events=post.only_events or post.headers.accept.only_events,
             streaming=self._streaming,
-            journal=self._journal(post.session, session),
+            journal=None if session is None else self._journal(post.session, session),
             until=deadline_of(post.scope),
             asked=None if session is None or post.session is None else self._asked,
             challenge=None if self._challenge is None else partial(self._challenge, post.scope),
         )
 
-    def _journal(self, session_id: str | None, session: Session | None) -> Callable[[], Journal] | None:
-        if session_id is None or session is None or not self._streaming.lasting:
+    def _journal(self, session_id: str | None, session: Session) -> Callable[[], Journal] | None:
+        if session_id is None or not self._streaming.lasting:
             return None
         primed = at_least(session.peer.version, V2025_11_25)
         return lambda: self._journals.open(session_id, primed=primed)
@@ -358,6 +349,8 @@ class HttpFace:
 
 
 def _is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
 

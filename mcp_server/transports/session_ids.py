@@ -32,6 +32,7 @@ Report: TypeAlias = Callable[[str, str, "str | None"], None]
 MAX_ID_LENGTH: Final = 4096
 _MAX_PAYLOAD: Final = 2048
 _MAX_REMEMBERED: Final = 10_000
+_MAX_PEERS: Final = 256
 
 
 class SessionIds:
@@ -53,6 +54,7 @@ class SessionIds:
         self._lifetime = lifetime
         self._clock = clock
         self._remembered: OrderedDict[str, tuple[float, str | None, Session]] = OrderedDict()
+        self._peers: dict[bytes, Peer] = {}
         self._ids: dict[str, str] = {}
         """The ids of those sessions by their digests, if there is somebody to whom sessions are reported."""
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -73,6 +75,7 @@ class SessionIds:
             # The session itself too: it is kept, and others would know no more than what is in the id.
             session.peer = Peer(session.peer.version, _names_only(session.peer.capabilities))
             payload = to_json(_facts(session.peer, expires, principal))
+        session.peer = self._shared(session.peer)
         head = _encoded(payload)
         session_id = f"{head}.{_signature(head, self._keys[0])}"
         self._remember(session_id, expires, principal, session)
@@ -94,6 +97,12 @@ class SessionIds:
             self._want(session_id)
         expires, owner, session = found
         return session if expires > self._clock() and owner == principal else None
+
+    def _shared(self, peer: Peer) -> Peer:
+        """The peer that clients of this make have in common: most servers know few makes and many sessions."""
+        if len(self._peers) >= _MAX_PEERS:
+            self._peers.clear()
+        return self._peers.setdefault(to_json((peer.version, peer.capabilities, peer.info)), peer)
 
     def end(self, session_id: str) -> None:
         """Accept this id no more."""
@@ -167,7 +176,7 @@ class SessionIds:
         facts = from_json(_decoded(head))
         if facts["v"] not in LEGACY_VERSIONS:  # signed by a release that knew more versions
             return None
-        return facts["e"], facts["p"], Session(Peer(facts["v"], facts["c"], facts["i"]))
+        return facts["e"], facts["p"], Session(self._shared(Peer(facts["v"], facts["c"], facts["i"])))
 
 
 def digest_of(session_id: str) -> str:

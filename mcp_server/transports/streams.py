@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from mcp_server.engine.calls import Principal
@@ -28,6 +27,8 @@ async def respond_with_events(
     events: AsyncGenerator[bytes], streaming: Streaming, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer a request with events until there are no more, the client goes or the server stops."""
+    from sse_starlette import EventSourceResponse  # noqa: PLC0415 - it brings uvicorn along, also where nothing streams
+
     if not streaming.seats.take():
         await send_empty(send, HTTP_UNAVAILABLE, [(b"retry-after", b"5")])
         return

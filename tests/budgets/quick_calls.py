@@ -13,7 +13,9 @@ from types import FrameType
 from typing import Any
 
 from fakes import meta
-from starlette.types import ASGIApp, Message
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json, to_json
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server import Server
 from mcp_server.engine.calls import Call
@@ -23,6 +25,16 @@ from mcp_server.observe.logs import CallLog
 from mcp_server.observe.writer import LineWriter, Outlet
 from mcp_server.protocol.versions import V2026_07_28
 from mcp_server.settings import Settings
+
+
+class Addends(BaseModel):
+    """What the floor validates."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    a: int
+    b: int
+
 
 KEY = "a-key-for-the-tests-with-more-than-32-characters"
 WARM_UP = 3
@@ -67,6 +79,18 @@ def everything_on(log: LineWriter) -> ASGIApp:
     """The application with a key, limits, a line a call and metrics."""
     settings = {"mcp_api_key": KEY, "rate_limit": "1000000/minute", "metrics_enabled": True, "session_secret": KEY}
     return http_app(server, Settings.model_validate(settings), CallLog(log))
+
+
+async def floor(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same tool as an application that knows no MCP: parse, validate strictly, call, serialise."""
+    message = from_json((await receive())["body"])
+    arguments = Addends.model_validate(message["params"]["arguments"])
+    structured = await add(arguments.a, arguments.b)
+    content = [{"type": "text", "text": to_json(structured).decode()}]
+    body = to_json({"id": message["id"], "result": {"content": content, "structuredContent": structured}})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def silent_log() -> LineWriter:
@@ -163,6 +187,27 @@ async def functions_called_by(call: Answered) -> Counter[str]:
         sys.setprofile(before)
     assert is_right(answer)
     return entered
+
+
+async def opcodes_of(call: Answered) -> Counter[str]:
+    """How many instructions of Python's own machine one call takes in this thread, by module."""
+    taken: Counter[str] = Counter()
+
+    def step(frame: FrameType, event: str, _: object) -> Any:
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        if event == "opcode":
+            taken[str(frame.f_globals.get("__name__"))] += 1
+        return step
+
+    await _warm(call)
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        answer = await call()
+    finally:
+        sys.settrace(before)
+    assert is_right(answer)
+    return taken
 
 
 async def _warm(call: Answered) -> None:

@@ -170,7 +170,7 @@ def test_those_who_wait_come_due_one_after_another() -> None:
 
 def test_a_cancellation_from_elsewhere_is_no_timeout() -> None:
     async def main() -> None:
-        waiting = asyncio.create_task(Patience(30).wait_for(never()))
+        waiting = asyncio.ensure_future(Patience(30).wait_for(never()))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -188,7 +188,7 @@ def test_a_cancellation_that_meets_the_timeout_wins() -> None:
                 waiting.cancel()
                 raise
 
-        waiting = asyncio.create_task(Patience(0.001).wait_for(stubborn()))
+        waiting = asyncio.ensure_future(Patience(0.001).wait_for(stubborn()))
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
@@ -208,7 +208,7 @@ def test_who_is_late_is_interrupted_once() -> None:
                 except asyncio.CancelledError:
                     interruptions.append(1)
 
-        first = asyncio.create_task(patience.wait_for(stubborn()))
+        first = asyncio.ensure_future(patience.wait_for(stubborn()))
         await asyncio.sleep(0.002)
         with pytest.raises(TimeoutError):
             await patience.wait_for(never())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.protocol.errors import Code, ProtocolError
-from mcp_server.protocol.headers import Headers, check, check_parameters, decoded
+from mcp_server.protocol.headers import Accept, Headers, check, check_parameters, decoded
 from mcp_server.protocol.messages import Peer, Request
 from mcp_server.protocol.versions import V2026_07_28
 
@@ -226,9 +226,7 @@ def test_headers_that_repeat_nothing_we_know_are_left_alone() -> None:
 
 def test_what_a_client_accepts_is_joined() -> None:
     headers = read([("accept", "application/json"), ("accept", "text/event-stream")])
-    assert headers.accept == "application/json,text/event-stream"
-    assert headers.takes_events
-    assert not headers.insists_on_events
+    assert headers.accept == Accept(events=True, only_events=False)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +240,7 @@ def test_what_a_client_accepts_is_joined() -> None:
     ],
 )
 def test_a_client_may_insist_on_an_event_stream(accept: str, insists: bool) -> None:
-    assert read({"accept": accept}).insists_on_events is insists
+    assert read({"accept": accept}).accept.only_events is insists
 
 
 def test_the_other_headers_are_read_as_they_are() -> None:
@@ -251,4 +249,4 @@ def test_the_other_headers_are_read_as_they_are() -> None:
 
 
 def test_headers_of_mcp_that_nobody_knows_are_left_alone() -> None:
-    assert read({"mcp-other": "x"}) == Headers()
+    assert read({"mcp-other": "x"}) == Headers(raw=[(b"mcp-other", b"x")])

@@ -21,7 +21,7 @@ from starlette.types import Scope
 
 from mcp_server.engine.calls import Principal
 from mcp_server.engine.scopes import Hierarchy
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller, caller_of
 from mcp_server.guards.keyring import bearer_token
 from mcp_server.guards.refusals import UNDECIDED, Refusal, lacking_scope, unauthorized
 from mcp_server.oauth.access import Access, VerifierUnavailable
@@ -116,9 +116,8 @@ class Door:
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._flights: Flights[Principal] = Flights()
 
-    def recall(self, scope: Scope) -> bool:
+    def recall(self, caller: Caller) -> bool:
         """Whether the token of a request was found to be valid a moment ago."""
-        caller = caller_of(scope)
         sent = caller.headers.get(b"authorization", b"")
         token = bearer_token(sent) if len(sent) <= LONGEST_TOKEN else None
         known = None if token is None else self._known(hashlib.sha256(token).digest())

@@ -166,7 +166,7 @@ async def knock(door: Door, token: str) -> tuple[int | None, str | None]:
     """The status of the refusal, and who came in."""
     header = (b"authorization", b"Bearer " + token.encode())
     scope: dict[str, Any] = {"type": "http", "path": "/mcp", "headers": [header]}
-    remembered = door.recall(scope)
+    remembered = door.recall(caller_of(scope))
     refusal = await door.admit(token.encode(), scope)
     bearer = caller_of(scope).bearer
     assert not remembered or refusal is None
