@@ -184,8 +184,8 @@ def test_sessions_that_end_with_the_process_are_a_warning() -> None:
 
 def test_a_setting_for_tokens_is_not_used_without_an_issuer() -> None:
     assert warnings_of(oauth_audience="a", oauth_required_scopes="b") == [
-        "OAUTH_AUDIENCE is not used unless OAUTH_ISSUERS is set",
-        "OAUTH_REQUIRED_SCOPES is not used unless OAUTH_ISSUERS is set",
+        "OAUTH_AUDIENCE is not used unless OAUTH_ISSUERS or OAUTH_ENABLED is set",
+        "OAUTH_REQUIRED_SCOPES is not used unless OAUTH_ISSUERS or OAUTH_ENABLED is set",
     ]
     assert warnings_of(**{**TOKENS, "mcp_api_key": STRONG}, oauth_introspection_client_id="a") == [
         "OAUTH_INTROSPECTION_CLIENT_ID is not used unless OAUTH_INTROSPECTION_URL is set"
