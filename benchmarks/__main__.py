@@ -1,6 +1,6 @@
 """Measure everything beside everybody, in one run: `python -m benchmarks`.
 
-Servers are pinned to one core and the load to another. A full run takes some seven minutes, `--quick` less than one.
+Servers are pinned to one core and the load to another. A full run takes some five minutes, `--quick` less than one.
 """
 
 from __future__ import annotations

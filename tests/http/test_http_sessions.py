@@ -565,3 +565,21 @@ def test_as_many_ended_sessions_are_remembered() -> None:
         assert ids.read(first, None) is None
         ids.end(f"other{number}")
     assert ids.read(first, None) is not None
+
+
+def test_clients_of_more_makes_than_are_kept_are_still_told_apart() -> None:
+    ids = SessionIds()
+    peers = [Peer("2025-11-25", {}, {"name": f"make {number}"}) for number in range(600)]
+    minted = [ids.mint(Session(peer), None) for peer in peers]
+    found = [ids.read(session_id, None) for session_id in minted]
+    assert [None if session is None else session.peer for session in found] == peers
+
+
+def test_clients_of_one_make_share_what_is_kept_of_it() -> None:
+    ids = SessionIds()
+    first, second = (Session(Peer("2025-11-25", {}, {"name": "one"})) for _ in range(2))
+    ids.mint(first, None)
+    ids.mint(second, None)
+    assert first.peer is second.peer
+    first.set_level("error")
+    assert second.peer.log_level is None

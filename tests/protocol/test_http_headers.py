@@ -250,3 +250,7 @@ def test_the_other_headers_are_read_as_they_are() -> None:
 
 def test_headers_of_mcp_that_nobody_knows_are_left_alone() -> None:
     assert read({"mcp-other": "x"}) == Headers(raw=[(b"mcp-other", b"x")])
+
+
+def test_an_accept_header_that_is_too_long_to_be_remembered_is_read_all_the_same() -> None:
+    assert read({"accept": f"text/event-stream, {'x' * 1000}"}).accept == Accept(events=True, only_events=True)
