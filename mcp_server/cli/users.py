@@ -196,7 +196,7 @@ def _needs_argon2() -> None:
     from importlib.util import find_spec
 
     if find_spec("argon2") is None:
-        raise Problem("Passwords need a library that is not installed", "pip install 'mcp-server[oauth]'")
+        raise Problem("Passwords need a library that is not installed", "pip install 'argon2-cffi>=25.1'")
 
 
 def _with_users(work: Callable[[Users, Store], Awaitable[T]]) -> T:

@@ -16,7 +16,7 @@ from mcp_server.registry import RegistrationError
 try:
     import yaml
 except ImportError as error:  # pragma: no cover - the dev extra has it
-    raise RegistrationError("skills need PyYAML: pip install 'mcp-server[skills]'") from error
+    raise RegistrationError("skills need PyYAML: pip install 'pyyaml>=6'") from error
 
 _HEAD: Final = re.compile(r"\A\ufeff?---\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _LONGEST: Final = 64 * 1024

@@ -173,4 +173,4 @@ def test_a_store_that_cannot_be_reached_is_told(run: Run, monkeypatch: pytest.Mo
 def test_without_the_library_one_is_told_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "argon2", None)
     result = run("users", "list")
-    assert (result.exit_code, "pip install 'mcp-server[oauth]'" in result.output) == (1, True)
+    assert (result.exit_code, "pip install 'argon2-cffi>=25.1'" in result.output) == (1, True)

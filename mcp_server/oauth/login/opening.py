@@ -65,7 +65,7 @@ def _users(store: Store) -> Way:
     try:
         from mcp_server.oauth.login.passwords import Passwords  # noqa: PLC0415 - argon2 is an extra
     except ModuleNotFoundError as error:
-        msg = f"Passwords need a library that is not installed ({error}): pip install 'mcp-server[oauth]'"
+        msg = f"Passwords need a library that is not installed ({error}): pip install 'argon2-cffi>=25.1'"
         raise ValueError(msg) from None
     from mcp_server.oauth.login.users import Users  # noqa: PLC0415 - it needs the same library
 
