@@ -193,7 +193,7 @@ def test_addresses_of_the_pages_keep_the_path_of_the_server() -> None:
 def test_without_the_library_for_passwords_one_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "argon2", None)
     monkeypatch.delitem(sys.modules, "mcp_server.oauth.login.passwords")
-    with pytest.raises(ValueError, match="pip install 'argon2-cffi>=25.1'"):
+    with pytest.raises(ValueError, match=r"pip install 'argon2-cffi>=25\.1'"):
         way()
 
 
