@@ -32,16 +32,25 @@ def bringing(key: str, port: int) -> Generator[int]:
 
 
 async def _listen(header: bytes, port: int) -> asyncio.Server:
+    passing = set[asyncio.Task[None]]()  # the loop itself would let them be collected in the middle of their work
+
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         back = asyncio.create_task(_pour(far_reader, writer))
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                await _one_request(reader, far_writer, header)
-        far_writer.close()
-        await back
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    await _one_request(reader, far_writer, header)
+        finally:
+            far_writer.close()
+            await back
 
-    return await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(pass_on(reader, writer))
+        passing.add(task)
+        task.add_done_callback(passing.discard)
+
+    return await asyncio.start_server(begin, "127.0.0.1", 0)
 
 
 async def _one_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, header: bytes) -> None:
@@ -57,15 +66,18 @@ async def _one_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()
 
 
 async def _stop(server: asyncio.Server) -> None:
     server.close()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
         task.cancel()
-    await asyncio.sleep(0)
+    await asyncio.gather(*left, return_exceptions=True)
