@@ -1,206 +1,190 @@
-"""OAuth as the settings switch it on: the application that is served, from a 401 to a tool that knows who calls."""
+"""OAUTH_ENABLED=true, from the settings to the tool that knows who calls it."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
-from mcp_server import Server
+from mcp_server.http_server import http_app
 from mcp_server.oauth.approvals import Person
 from mcp_server.settings import Settings, SettingsError
-from mcp_server.stores import Store, StoreUnavailable, open_store
-from mcp_server.stores.on_demand import StoreOnDemand
 from tests.oauth.login.login_house import Browser
-from tests.oauth.server.issuing import Flow, House
-from tests.oauth.wired import add_user, called, code_from_pages, discovered, said_by, sqlite, who_server, wired
+from tests.oauth.server.issuing import Flow, House, flow
+from tests.oauth.wired import (
+    ACCEPT,
+    CALL,
+    add_user,
+    called,
+    code_from_pages,
+    discovered,
+    query_of,
+    said_by,
+    sqlite,
+    who_server,
+    wired,
+)
+from tests.served import KEY, PATIENCE, ROOT
+from tests.store_backends import backend
 
-ROOT = Path(__file__).resolve().parents[2]
-KEY = "a-key-of-more-than-32-characters-0123456789"
+BACK = "http://127.0.0.1:1455/callback"
 AWAY = "redis://127.0.0.1:1/0"
 
 
-def signed_in(home: House, http: httpx2.Client) -> tuple[Flow, dict[str, str]]:
-    """A client that has found everything out for itself, and the tokens that Anna has let it have."""
-    client = Flow(home, http)
-    assert discovered(home, http)["token_endpoint"] == f"{home.url}/token"
-    client.register()
-    answer = client.redeem(code_from_pages(client))
-    assert answer.status_code == 200, answer.text
-    return client, answer.json()
+@contextmanager
+def client_of(home: House) -> Generator[Flow]:
+    """A client that has introduced itself."""
+    with flow(home, redirect_uri=BACK) as found:
+        yield found
 
 
-def test_a_client_that_knows_the_address_alone_gets_to_a_tool_that_knows_who_calls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["memory", "sqlite", "postgres"])  # Redis has no URL that keeps tests apart
+def test_a_client_goes_from_a_401_to_a_tool_that_knows_who_calls(name: str, tmp_path: Path) -> None:
+    with backend(name, tmp_path) as store:
+        if name == "memory":  # nobody else could add a user to it
+            with wired(store=store.url, oauth_login="auto") as home, client_of(home) as client:
+                _whole_way(home, client, _code_of_auto(client), "dev:anybody")
+            return
+        add_user(store.url)
+        with wired(store=store.url) as home, client_of(home) as client:
+            _whole_way(home, client, code_from_pages(client), "local:anna")
+
+
+def _whole_way(home: House, client: Flow, code: str, subject: str) -> None:
+    assert discovered(home, client.http)["issuer"] == home.url
+    tokens = client.redeem(code).json()
+    said = said_by(called(client.http, tokens["access_token"]))
+    assert said["client"] == client.client_id
+    assert said["subject"].partition(":")[0] == subject.partition(":")[0]
+    assert "read" in said["scopes"]
+    assert "write" not in said["scopes"]
+    fresh = client.refresh(tokens["refresh_token"]).json()
+    assert said_by(called(client.http, fresh["access_token"])) == said
+    given_back = {"token": fresh["refresh_token"], "client_id": client.client_id}
+    assert client.http.post("/revoke", data=given_back).status_code == 200
+    for token in (tokens["access_token"], fresh["access_token"]):
+        refused = called(client.http, token)
+        assert refused.status_code == 401
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+
+def _code_of_auto(client: Flow) -> str:
+    with Browser(follow=False) as browser:
+        answer = client.authorize()
+        page = browser.get(f"{client.house.url}{answer.headers['location'].removeprefix(client.house.url)}")
+        if page.refresh is not None:
+            return page.sent_to["code"]
+        return query_of(page.headers["location"])["code"]
+
+
+def test_a_key_and_tokens_are_good_side_by_side(tmp_path: Path) -> None:
     add_user(sqlite(tmp_path))
-    with wired(store=sqlite(tmp_path)) as home, home.client() as http:
-        client, tokens = signed_in(home, http)
-        assert said_by(called(http, tokens["access_token"])) == {
-            "subject": "local:anna",
-            "client": client.client_id,
-            "scopes": ["read"],
-        }
-        again = client.refresh(tokens["refresh_token"]).json()
-        assert said_by(called(http, again["access_token"]))["subject"] == "local:anna"
+    with wired(store=sqlite(tmp_path), mcp_api_key=KEY) as home, client_of(home) as client:
+        token = client.redeem(code_from_pages(client)).json()["access_token"]
+        assert said_by(called(client.http, token))["subject"] == "local:anna"
+        assert said_by(called(client.http, KEY))["subject"] == ""
+        assert called(client.http, KEY[:-1] + "x").status_code == 401
 
 
-def test_a_token_that_is_revoked_opens_nothing_from_then_on(tmp_path: Path) -> None:
-    add_user(sqlite(tmp_path))
-    with wired(store=sqlite(tmp_path)) as home, home.client() as http:
-        client, tokens = signed_in(home, http)
-        assert called(http, tokens["access_token"]).status_code == 200
-        form = {"token": tokens["access_token"], "client_id": client.client_id}
-        assert http.post("/revoke", data=form).status_code == 200
-        assert called(http, tokens["access_token"]).status_code == 401
-
-
-def test_a_key_opens_as_well_as_a_token(tmp_path: Path) -> None:
-    with wired(store=sqlite(tmp_path), mcp_api_key=KEY) as home, home.client() as http:
-        assert said_by(called(http, KEY)) == {"subject": "", "client": "", "scopes": None}
-        assert called(http, "nobody's").status_code == 401
-
-
-def test_a_client_may_name_any_address_of_this_machine_as_the_resource(tmp_path: Path) -> None:
-    add_user(sqlite(tmp_path))
-    with wired(store=sqlite(tmp_path)) as home, home.client() as http:
-        client = Flow(home, http)
-        client.register()
-        there = home.url.replace("localhost", "127.0.0.1") + "/mcp"
-        answer = client.redeem(code_from_pages(client, resource=there), resource=there)
-        assert said_by(called(http, answer.json()["access_token"]))["subject"] == "local:anna"
-
-
-def test_who_knows_no_token_because_its_store_is_away_lets_nobody_in() -> None:
-    with wired(store=AWAY) as home, home.client() as http:
+def test_without_its_store_the_server_is_not_ready_and_lets_nobody_in() -> None:
+    with wired(store=AWAY, oauth_login="auto") as home, home.client() as http:
+        ready = http.get("/ready")
+        assert ready.status_code == 503
+        assert "store_of_tokens" in ready.text
         assert called(http, "0" * 128).status_code == 503
-        answer = http.get("/ready")
-        assert (answer.status_code, answer.json()) == (503, {"status": "waiting", "waiting_for": ["store_of_tokens"]})
         assert http.get("/health").status_code == 200
+        assert http.get("/.well-known/oauth-authorization-server").status_code == 200
 
 
-def test_ones_own_code_says_who_signs_in(tmp_path: Path) -> None:
+def test_with_its_store_the_server_is_ready(tmp_path: Path) -> None:
+    with wired(store=sqlite(tmp_path)) as home, home.client() as http:
+        assert http.get("/ready").status_code == 200
+
+
+def test_the_authors_own_code_tells_who_signs_in(tmp_path: Path) -> None:
     server = who_server()
 
     @server.sign_in
-    async def who_is_it(request: Request) -> Person | None:
-        return Person("shop:17", "Berta") if request.cookies.get("shop") == "17" else None
+    async def from_the_portal(request: Request) -> Person | Response | None:
+        if "portal" not in request.cookies:
+            return RedirectResponse("/portal", 303)
+        return Person(f"portal:{request.cookies['portal']}", "Anna")
 
-    assert server.signing_in is who_is_it
-    with wired(server, store=sqlite(tmp_path)) as home, home.client() as http, Browser() as browser:
-        browser.client.cookies.set("shop", "17")
-        client = Flow(home, http)
-        client.register()
-        page = browser.get(str(http.build_request("GET", "/authorize", params=client.asks()).url))
-        code = browser.submit(page, "/auth/consent", decision="allow").sent_to["code"]
-        tokens = client.redeem(code).json()
-        assert said_by(called(http, tokens["access_token"]))["subject"] == "shop:17"
+    with wired(server, store=sqlite(tmp_path)) as home, client_of(home) as client, Browser(follow=False) as browser:
+        page = f"{home.url}{client.authorize().headers['location'].removeprefix(home.url)}"
+        assert browser.get(page).headers["location"] == "/portal"
+        browser.client.cookies.set("portal", "a7")
+        asked = browser.get(page)
+        code = browser.submit(asked, "/auth/consent", decision="allow").sent_to["code"]
+        token = client.redeem(code).json()["access_token"]
+        assert said_by(called(client.http, token))["subject"] == "portal:a7"
 
 
-def test_pages_of_other_origins_may_read_the_metadata_and_ask_for_tokens(tmp_path: Path) -> None:
-    with wired(store=sqlite(tmp_path)) as home, home.client(headers={"origin": "https://app.example.com"}) as http:
-        for path in ("/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"):
-            answer = http.get(path)
-            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
-        assert http.post("/token", data={"grant_type": "none"}).status_code == 401
-        assert http.post("/authorize", data={}).status_code == 400
+def test_who_has_a_token_has_the_limit_of_a_known_caller(tmp_path: Path) -> None:
+    """Strangers of an address share one limit; whoever has a token is none of them."""
+    add_user(sqlite(tmp_path))
+    with (
+        wired(store=sqlite(tmp_path), rate_limit="12/hour", rate_limit_per_key="1000/hour") as home,
+        client_of(home) as client,
+    ):
+        token = client.redeem(code_from_pages(client)).json()["access_token"]
+        assert called(client.http, token).status_code == 200
+        while client.http.post("/mcp", json=CALL, headers=ACCEPT).status_code != 429:
+            pass
+        assert {called(client.http, token).status_code for _ in range(20)} == {200}
+        assert called(client.http, "0" * 128).status_code == 429
+
+
+def test_what_one_process_revokes_another_refuses_at_once_if_told_to_ask(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    add_user(store)
+    with wired(store=store, oauth_revocation_delay=0) as home, client_of(home) as client:
+        token = client.redeem(code_from_pages(client)).json()["access_token"]
+        assert called(client.http, token).status_code == 200
+        ended = _command("tokens", "revoke", "--subject", "local:anna", STORE_URL=store)
+        assert ended.returncode == 0, ended.stderr
+        assert called(client.http, token).status_code == 401
+
+
+def _command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mcp_server", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 @pytest.mark.parametrize(
-    ("settings", "variable"),
-    [({"oauth_clients": '[{"id": "x"}]'}, "OAUTH_CLIENTS"), ({"public_url": "http://mcp.example.com"}, "PUBLIC_URL")],
+    ("name", "settings"),
+    [
+        ("OAUTH_CLIENTS", {"OAUTH_CLIENTS": '[{"client_id": "x", "redirect_uris": ["http://evil.example/"]}]'}),
+        ("OAUTH_LOGIN", {"OAUTH_LOGIN": "auto", "PUBLIC_URL": "https://api.example.com"}),
+    ],
 )
-def test_what_cannot_be_served_stops_the_start_with_the_name_of_the_variable(
-    settings: dict[str, Any], variable: str
-) -> None:
-    said: dict[str, Any] = {"oauth_enabled": True, "host": "127.0.0.1", "store_url": "memory://", **settings}
-    with pytest.raises(SettingsError) as raised:
-        Server("x").http_app(Settings(**said))
-    assert [problem.variable for problem in raised.value.problems] == [variable]
-
-
-def test_a_client_that_is_none_ends_the_process_with_78_and_a_line() -> None:
-    environment = {"PATH": os.environ["PATH"], "OAUTH_ENABLED": "true", "OAUTH_CLIENTS": '[{"id": "x"}]', "PORT": "1"}
+def test_what_cannot_be_ends_the_start_with_one_line(name: str, settings: dict[str, str], tmp_path: Path) -> None:
+    given = {"OAUTH_ENABLED": "true", "STORE_URL": sqlite(tmp_path), **settings}
     ran = subprocess.run(
-        [sys.executable, "main_http.py"], cwd=ROOT, env={**environment, "STORE_URL": "memory://"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "main_http.py"],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert ran.returncode == 78
-    assert "OAUTH_CLIENTS" in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert [line for line in ran.stderr.splitlines() if name in line]
 
 
-# -- the store that is opened when it is needed ----------------------------------------------------------------------
-
-
-class Door:
-    """Makes stores in memory, of which the first so many cannot be opened."""
-
-    def __init__(self, shut: int = 0) -> None:
-        self.made = 0
-        self.shut = shut
-
-    def __call__(self) -> Store:
-        self.made += 1
-        return open_store(AWAY if self.made <= self.shut else "memory://")
-
-
-def on_loop(work: Callable[[Door, StoreOnDemand], object], shut: int = 0) -> None:
-    async def main() -> None:
-        door = Door(shut)
-        store = StoreOnDemand(door)
-        outcome = work(door, store)
-        assert asyncio.iscoroutine(outcome)
-        await outcome
-        await store.close()
-
-    asyncio.run(main())
-
-
-def test_many_who_need_the_store_at_once_open_it_once() -> None:
-    async def work(door: Door, store: StoreOnDemand) -> None:
-        await asyncio.gather(*[store.put("kind", str(n), b"v", lifetime=None, owner="o") for n in range(20)])
-        assert door.made == 1
-        assert len(await store.find("kind", owner="o")) == 20
-
-    on_loop(work)
-
-
-def test_a_store_that_could_not_be_opened_is_tried_again() -> None:
-    async def work(door: Door, store: StoreOnDemand) -> None:
-        with pytest.raises(StoreUnavailable):
-            await store.open()
-        await store.open()
-        assert door.made == 2
-
-    on_loop(work, shut=1)
-
-
-def test_a_store_that_was_closed_is_opened_anew() -> None:
-    async def work(door: Door, store: StoreOnDemand) -> None:
-        await store.open()
-        await store.close()
-        assert await store.get("kind", "key") is None
-        assert door.made == 2
-
-    on_loop(work)
-
-
-def test_everything_that_a_store_can_do_is_passed_on() -> None:
-    async def work(_: Door, store: StoreOnDemand) -> None:
-        assert await store.add("kind", "key", b"a", lifetime=None)
-        assert not await store.add("kind", "key", b"b", lifetime=None)
-        assert await store.swap("kind", "key", b"a", b"c", lifetime=None)
-        taken = await store.take("kind", "key")
-        assert taken is not None
-        assert taken.value == b"c"
-        assert not await store.delete("kind", "key")
-        assert await store.sweep() == 0
-
-    on_loop(work)
+def test_a_client_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
+    settings = Settings(oauth_enabled=True, store_url=sqlite(tmp_path), oauth_clients='[{"client_id": "x"}]')  # pyright: ignore[reportArgumentType, reportCallIssue]
+    with pytest.raises(SettingsError) as raised:
+        http_app(who_server(), settings)
+    assert "OAUTH_CLIENTS" in str(raised.value)
+    assert "OAUTH_CLIENTS OAUTH_CLIENTS" not in str(raised.value)
