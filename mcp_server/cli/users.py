@@ -176,7 +176,6 @@ def _new_password(name: str, *, from_stdin: bool) -> str:
         found = sys.stdin.readline().rstrip("\r\n")
     else:
         found: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    _needs_argon2()
     from mcp_server.oauth.login.passwords import fault_in
 
     fault = fault_in(found, name)
@@ -192,16 +191,8 @@ def _issuer() -> str:
     return settings.app_name or settings.domain or "mcp-server"
 
 
-def _needs_argon2() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("argon2") is None:
-        raise Problem("Passwords need a library that is not installed", "pip install 'argon2-cffi>=25.1'")
-
-
 def _with_users(work: Callable[[Users, Store], Awaitable[T]]) -> T:
     """Do something with the accounts in the store that is configured."""
-    _needs_argon2()
     from mcp_server.oauth.login.passwords import Passwords
     from mcp_server.oauth.login.users import Users
     from mcp_server.settings import SettingsError, load_settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -168,9 +167,3 @@ def test_a_store_that_cannot_be_reached_is_told(run: Run, monkeypatch: pytest.Mo
     monkeypatch.setenv("STORE_URL", "redis://127.0.0.1:9")
     result = run("users", "list")
     assert (result.exit_code, "The store cannot be used" in result.output) == (1, True)
-
-
-def test_without_the_library_one_is_told_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "argon2", None)
-    result = run("users", "list")
-    assert (result.exit_code, "pip install 'argon2-cffi>=25.1'" in result.output) == (1, True)

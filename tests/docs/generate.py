@@ -22,8 +22,8 @@ from mcp_server.settings import Settings
 from mcp_server.settings.variables import Variable, variables
 
 ROOT: Final = Path(__file__).parents[2]
-EXTRAS: Final = ("fast", "redis")
-"""What an image should have beside the dependencies: a faster loop, and the means to share counters."""
+EXTRAS: Final = ("fast", "postgres", "redis")
+"""What an image should have beside the dependencies: a faster loop, and the means to share what is kept and counted."""
 
 _BLOCK: Final = re.compile(r"(<!-- ([\w./-]+) -->\n```(\w+)\n)(.*?)(```\n)", re.DOTALL)
 _SETTINGS: Final = """\
@@ -51,7 +51,7 @@ def requirements() -> str:
     """The text of `requirements.txt`: names of others only, since a Dockerfile installs it before it copies ours."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [each for extra in EXTRAS for each in project["optional-dependencies"][extra]]
-    head = f"# Made from pyproject.toml by python tests/docs/generate.py: its dependencies, and {' and '.join(EXTRAS)}."
+    head = f"# Made from pyproject.toml by python tests/docs/generate.py: its dependencies, and {', '.join(EXTRAS)}."
     return "\n".join([head, *sorted([*project["dependencies"], *extras])]) + "\n"
 
 

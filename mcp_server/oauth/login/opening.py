@@ -46,7 +46,7 @@ def way_of(settings: Settings, store: Store, options: LoginOptions, hook: Hook |
     """How people sign in: as the developer's own code says, if there is any; else as the settings say.
 
     Raises:
-        ValueError: It would not be safe, or the library for it is not installed; the words say what to do.
+        ValueError: It would not be safe; the words say what to do.
     """
     if hook is not None:
         return OwnCode(hook)
@@ -62,12 +62,8 @@ def way_of(settings: Settings, store: Store, options: LoginOptions, hook: Hook |
 
 
 def _users(store: Store) -> Way:
-    try:
-        from mcp_server.oauth.login.passwords import Passwords  # noqa: PLC0415 - argon2 is an extra
-    except ModuleNotFoundError as error:
-        msg = f"Passwords need a library that is not installed ({error}): pip install 'argon2-cffi>=25.1'"
-        raise ValueError(msg) from None
-    from mcp_server.oauth.login.users import Users  # noqa: PLC0415 - it needs the same library
+    from mcp_server.oauth.login.passwords import Passwords  # noqa: PLC0415 - for those who have passwords
+    from mcp_server.oauth.login.users import Users  # noqa: PLC0415 - likewise
 
     return Users(store, Passwords())
 

@@ -190,13 +190,6 @@ def test_addresses_of_the_pages_keep_the_path_of_the_server() -> None:
     assert options.origin == "https://mcp.example.com"
 
 
-def test_without_the_library_for_passwords_one_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "argon2", None)
-    monkeypatch.delitem(sys.modules, "mcp_server.oauth.login.passwords")
-    with pytest.raises(ValueError, match=r"pip install 'argon2-cffi>=25\.1'"):
-        way()
-
-
 def test_a_sign_in_elsewhere_imports_no_library_for_passwords_and_own_code_none_at_all() -> None:
     program = """
 import sys
