@@ -68,14 +68,14 @@ def _served(command: Sequence[str], **settings: str) -> Generator[int]:
         cwd=ROOT, env={**environment, **settings}, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         server.terminate()
         server.wait(60)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     """Wait until it answers: with several processes, a port is open before anybody listens to it."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
