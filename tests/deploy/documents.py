@@ -74,10 +74,11 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
     given = {
         **keys,
         "REDIS_PASSWORD": STRONG,
+        "POSTGRES_PASSWORD": STRONG,
         "DOMAIN": "api.example.com",
         "MCP_IMAGE": "registry.example.com/mcp-server@sha256:0",
     }
-    for name in ("compose.yaml", "compose.scaled.yaml", "dstack/docker-compose.yml"):
+    for name in ("compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml", "dstack/docker-compose.yml"):
         yield name, compose(name, **given)["services"]["mcp"]["environment"]
     with (DEPLOY / "fly.toml").open("rb") as file:
         yield "fly.toml", {**tomllib.load(file)["env"], "MCP_API_KEY": STRONG}

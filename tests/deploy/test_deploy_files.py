@@ -18,7 +18,7 @@ from served import ROOT
 from mcp_server.settings import Settings, load_settings
 from mcp_server.settings.variables import variables
 
-COMPOSE = ["compose.yaml", "compose.scaled.yaml", "dstack/docker-compose.yml"]
+COMPOSE = ["compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml", "dstack/docker-compose.yml"]
 MANIFESTS = sorted(path.name for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.stem != "kustomization")
 KNOWN = {name for variable in variables(Settings) for name in variable.names} | {"PYTHON_VERSION"}
 _DEFAULT = re.compile(r"\$\{(\w*(?:KEY|SECRET|PASSWORD|TOKEN)\w*):?-([^}]+)\}")
@@ -71,17 +71,22 @@ def test_compose_starts_nothing_without_a_key(name: str) -> None:
         compose(name)
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.scaled.yaml"])
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml"])
 def test_only_the_proxy_is_published_beyond_this_machine(name: str) -> None:
     published = {(service, port) for service, each in services(name) for port in each.get("ports", ())}
     beyond = {(service, port) for service, port in published if not port.startswith("127.0.0.1:")}
     assert beyond <= {("caddy", "80:80"), ("caddy", "443:443")}
 
 
-def test_redis_is_not_published_and_wants_a_password() -> None:
-    redis = dict(services("compose.scaled.yaml"))["redis"]
+@pytest.mark.parametrize("name", ["compose.scaled.yaml", "compose.oauth.yaml"])
+def test_redis_is_not_published_and_wants_a_password(name: str) -> None:
+    redis = dict(services(name))["redis"]
     assert "ports" not in redis
     assert "--requirepass" in redis["command"][-1]
+
+
+def test_the_database_of_the_login_is_not_published() -> None:
+    assert "ports" not in dict(services("compose.oauth.yaml"))["postgres"]
 
 
 @pytest.mark.parametrize("name", COMPOSE)
