@@ -39,7 +39,7 @@ from mcp_server.guards.origin import OriginGuard
 from mcp_server.guards.rates import Rate, rates_from
 from mcp_server.guards.redact import Redactor
 from mcp_server.guards.windows import MemoryWindows, Windows
-from mcp_server.lifecycle import Lifecycle, StartedFirst
+from mcp_server.lifecycle import Lifecycle
 from mcp_server.observe import lines
 from mcp_server.observe.logs import Calls, NoCallLog
 from mcp_server.observe.metrics import Metrics, NoMetrics, PrometheusMetrics
@@ -111,7 +111,7 @@ def http_app(
         drains=[faces.old.drain, server.drain],
         closes=[*closes, *(oauth.closes if oauth else ()), _stop_counting(metrics)],
     )
-    app = Starlette(
+    app = _Application(
         routes=[
             Route("/", _front_page(engine, settings.public_url)),
             Route("/health", _health),
@@ -119,11 +119,10 @@ def http_app(
             *([Route("/metrics", _metrics_page(metrics, settings))] if settings.metrics_enabled else []),
             *(oauth.routes if oauth else ()),
         ],
-        middleware=[
+        layers=[
             *([Middleware(Steps)] if settings.trace_requests else []),
             *in_one_layer(guards_of(settings, windows, oauth), refused=_tell_of_refusals(metrics)),
-            Middleware(StartedFirst, lifecycle=lifecycle),
-            Middleware(Faces, faces=faces.by_path()),
+            Middleware(Faces, faces=faces.by_path(), lifecycle=lifecycle),
         ],
         lifespan=lifecycle.lifespan,
     )
@@ -205,15 +204,39 @@ def _tell_of_refusals(metrics: Metrics) -> Callable[[Caller], None]:
     return tell
 
 
+class _Application(Starlette):
+    """Starlette behind layers of ours.
+
+    Its own layer, which answers what a route has tripped over, is behind them: a face answers for itself, and what is
+    sent from there passes through nothing that only routes need. Layers that somebody adds come first, as ever.
+    """
+
+    def __init__(self, *, layers: Sequence[Middleware], **options: Any) -> None:
+        super().__init__(**options)
+        self._layers = layers
+
+    def build_middleware_stack(self) -> ASGIApp:
+        added, self.user_middleware = self.user_middleware, []
+        try:
+            app = super().build_middleware_stack()
+        finally:
+            self.user_middleware = added
+        for layer in reversed([*added, *self._layers]):
+            app = layer.cls(app, *layer.args, **layer.kwargs)
+        return app
+
+
 class Faces:
     """Hands requests for MCP to its faces, and every other to the application's routes.
 
     It stands in front of the router because these few paths are most of the traffic, and none of them needs a pattern.
+    No request passes before the engine has been started.
     """
 
-    def __init__(self, app: ASGIApp, faces: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, faces: Mapping[str, ASGIApp], lifecycle: Lifecycle) -> None:
         self._app = app
         self._faces = faces
+        self._lifecycle = lifecycle
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on."""
@@ -223,7 +246,14 @@ class Faces:
         root: str = scope.get("root_path", "")
         if root and path.startswith(root):
             path = path[len(root) :]
-        return self._faces.get(path, self._app)(scope, receive, send)
+        answers = self._faces.get(path, self._app)
+        if self._lifecycle.started:
+            return answers(scope, receive, send)
+        return self._start_first(answers, scope, receive, send)
+
+    async def _start_first(self, answers: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._lifecycle.start()
+        await answers(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)

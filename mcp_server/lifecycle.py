@@ -18,8 +18,6 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from mcp_server.engine.engine import Engine
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -126,14 +124,11 @@ class _Running:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.began = False
+        """Whether it has started, and has not ended since."""
         self._enough = asyncio.Event()
         self._ready = asyncio.Event()
         self._task = asyncio.create_task(self._run())
-
-    @property
-    def began(self) -> bool:
-        """Whether it has started, and has not ended since."""
-        return self._ready.is_set() and not self._task.done()
 
     @property
     def over(self) -> bool:
@@ -154,24 +149,10 @@ class _Running:
         await self._task
 
     async def _run(self) -> None:
-        async with self._engine.lifespan():
-            self._ready.set()
-            await self._enough.wait()
-
-
-class StartedFirst:
-    """Lets no request through before the engine has been started."""
-
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle) -> None:
-        self._app = app
-        self._lifecycle = lifecycle
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass a request on."""
-        if self._lifecycle.started or scope["type"] != "http":
-            return self._app(scope, receive, send)
-        return self._start_first(scope, receive, send)
-
-    async def _start_first(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._lifecycle.start()
-        await self._app(scope, receive, send)
+        try:
+            async with self._engine.lifespan():
+                self.began = True
+                self._ready.set()
+                await self._enough.wait()
+        finally:
+            self.began = False

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from mcp_server.engine.first_step import FirstStep
+from mcp_server.engine.first_step import first_step
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.questions import Questions
 from mcp_server.protocol.messages import LOG_LEVELS, Request
@@ -184,7 +184,7 @@ class Call:
 
     def run(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Run the call's work in the task that awaits this, and look after it should it wait for something."""
-        return FirstStep(work, self._suspended, self._resumed)
+        return first_step(work, self._suspended, self._resumed)
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Tell the caller something before the answer; nothing, once the call is settled."""

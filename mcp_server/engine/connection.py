@@ -19,7 +19,7 @@ from mcp_server.engine.sessions import Session
 from mcp_server.engine.subscriptions import Feed
 from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request
 from mcp_server.protocol.legacy import MAX_BATCH, takes_batches
-from mcp_server.protocol.messages import Notification, Request, is_list, parse, readable_id, shape
+from mcp_server.protocol.messages import Json, Notification, Request, is_list, parse, readable_id, shape
 from mcp_server.protocol.rendering import failure_bytes
 from mcp_server.protocol.results import Answer
 
@@ -103,7 +103,7 @@ class Connection:
         due = [answer for answer in answers if answer is not None]
         return b"[" + b",".join(due) + b"]" if due else None
 
-    async def _message(self, body: object, principal: Principal | None, *, batched: bool = False) -> bytes | None:
+    async def _message(self, body: Json, principal: Principal | None, *, batched: bool = False) -> bytes | None:
         try:
             message = shape(body)
             if isinstance(message, Request):

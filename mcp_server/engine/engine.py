@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -37,8 +37,7 @@ from mcp_server.protocol.errors import (
     method_not_found,
     unsupported_version,
 )
-from mcp_server.protocol.headers import Mirrored
-from mcp_server.protocol.messages import Peer, Request, is_object
+from mcp_server.protocol.messages import Json, Peer, Request
 from mcp_server.protocol.rendering import Rendering
 from mcp_server.protocol.results import Answer, Prepared, Result, tool_error
 from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, MODERN_VERSIONS, V2025_11_25
@@ -130,6 +129,8 @@ class Engine:
         neighbours: Neighbours | None = None,
     ) -> None:
         self._service = service
+        self.mirrored_arguments = service.mirrored_arguments
+        """The arguments of a tool that clients repeat in HTTP headers."""
         self._timeout = timeout
         self._observer = observer
         self._redact = redact
@@ -246,10 +247,6 @@ class Engine:
         state = self._seal.close(questions.state(), principal=_owner(call), request=_digest_of(call))
         return {"resultType": "input_required", "inputRequests": questions.requests(), "requestState": state}
 
-    def mirrored_arguments(self, tool: str) -> Sequence[Mirrored]:
-        """The arguments of a tool that clients repeat in HTTP headers."""
-        return self._service.mirrored_arguments(tool)
-
     def render(self, request: Request, answer: Answer) -> bytes:
         """The answer as the version of the request has it."""
         rendering = self._about()[2]
@@ -342,10 +339,10 @@ class Engine:
 
     async def _call_tool(self, call: Call) -> Result:
         params = call.request.params
-        arguments = params.get("arguments")
+        arguments: Json = params.get("arguments")
         if arguments is None:
             arguments = {}
-        elif not is_object(arguments):
+        elif not isinstance(arguments, dict):
             raise invalid_params("arguments must be an object")
         self._may_ask(call)
         return await self._service.call_tool(text(params, "name"), arguments, call)

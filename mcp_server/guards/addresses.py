@@ -71,7 +71,8 @@ class ClientAddress(Guard):
     def look(self, scope: Scope, caller: Caller) -> None:
         """Settle who is calling; nobody is refused for it."""
         client = scope.get("client")
-        peer = (client and self._place(client[0])) or self._nowhere
+        # What a stranger wrote goes through `_place`; this the server in front has found out itself.
+        peer = (client and self._remembered(client[0])) or self._nowhere
         if peer.is_proxy or self._trust_any_peer:
             peer = self._behind(peer, scope, caller.headers)
         caller.address = peer.bucket

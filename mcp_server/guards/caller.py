@@ -5,8 +5,7 @@ Must not know what a request says, nor hold a key: only the name we gave to one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Protocol
 
 UNKNOWN = "unknown"
@@ -22,7 +21,6 @@ class Bearer(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Caller:
     """Filled in on the way in (`address`, then `key`) and, when a guard says no, on the way out (`refused`).
 
@@ -33,7 +31,7 @@ class Caller:
     comma, as HTTP defines it; where only one makes sense (`Host`, `Authorization`), the pair is no valid value.
     """
 
-    headers: dict[bytes, bytes]
+    # How it stands with every caller at first; it is not worth a line of `__init__` a request.
     address: str = UNKNOWN
     key: str | None = None
     bearer: Bearer | None = None
@@ -42,21 +40,21 @@ class Caller:
     standing: tuple[tuple[bytes, bytes], ...] = ()
     """Headers that go with whatever is answered, such as how many requests are left."""
 
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        headers = dict(raw)
+        self.headers = headers if len(headers) == len(raw) else _joined(raw)
+
 
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
     """Give the caller of this request, a new one the first time it is asked for."""
     caller: Caller | None = scope.get("mcp")
     if caller is None:
-        caller = scope["mcp"] = Caller(_joined(scope["headers"]))
+        caller = scope["mcp"] = Caller(scope["headers"])
     return caller
 
 
-def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    if not isinstance(raw, list):
-        raw = list(raw)
-    headers = dict(raw)
-    if len(headers) < len(raw):
-        headers.clear()
-        for name, value in raw:
-            headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
+def _joined(raw: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for name, value in raw:
+        headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
     return headers

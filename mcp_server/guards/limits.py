@@ -73,13 +73,10 @@ class RateGuard(Guard):
         return self._judge(await self._limiter.hit(bucket), caller)
 
     def _judge(self, verdict: Verdict, caller: Caller) -> Refusal | None:
-        caller.standing += self._standing(verdict)
-        return None if verdict.allowed else TOO_MANY.with_headers(_older(verdict))
-
-    def _standing(self, verdict: Verdict) -> RawHeaders:
-        _, remaining, reset_after, rate = verdict
+        allowed, remaining, reset_after, rate = verdict
         standing = b"%b;r=%d;t=%d" % (self._names[rate], remaining, math.ceil(reset_after))
-        return ((b"ratelimit", standing), self._policy)
+        caller.standing += ((b"ratelimit", standing), self._policy)
+        return None if allowed else TOO_MANY.with_headers(_older(verdict))
 
 
 def _older(verdict: Verdict) -> RawHeaders:

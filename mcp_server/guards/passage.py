@@ -30,7 +30,10 @@ class Limits(NamedTuple):
 class Passage:
     """The two ends of one connection; without limits, bodies pass as they come."""
 
-    __slots__ = ("_caller", "_limits", "_receive", "_scope", "_send", "_started", "_whole", "refused")
+    # How it stands at first; it is not worth a line of `__init__` a request.
+    _started = False
+    _whole = False
+    refused = False
 
     def __init__(self, scope: Scope, caller: Caller, receive: Receive, send: Send, limits: Limits | None) -> None:
         self._scope = scope
@@ -38,9 +41,6 @@ class Passage:
         self._receive = receive
         self._send = send
         self._limits = limits
-        self._whole = limits is None
-        self._started = False
-        self.refused = False
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a part of the answer, if one is still wanted."""

@@ -8,8 +8,9 @@ in which they began, and the timer only ever looks at the oldest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
+from types import coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -27,9 +28,26 @@ class Patience:
         self._late: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def wait_for(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    # A generator, because it has to look into the first step of the coroutine that it waits for.
+    @coroutine
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Await a coroutine, or raise TimeoutError; a cancellation from elsewhere stays one."""
-        return _Patiently(work, self)
+        try:
+            waits_for = work.send(None)
+        except StopIteration as finished:
+            return finished.value
+        with self.lasting():
+            # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
+            while True:
+                try:
+                    try:
+                        sent = yield waits_for
+                    except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
+                        waits_for = work.throw(thrown)
+                    else:
+                        waits_for = work.send(sent)
+                except StopIteration as finished:
+                    return finished.value
 
     @contextmanager
     def lasting(self) -> Generator[None]:
@@ -62,32 +80,3 @@ class Patience:
                 self._late.add(task)
                 task.cancel()
         self._loop = None
-
-
-class _Patiently(Awaitable[T]):
-    """Awaits a coroutine; only if that has to wait for something is there anything to be patient about."""
-
-    __slots__ = ("_patience", "_work")
-
-    def __init__(self, work: Coroutine[Any, Any, T], patience: Patience) -> None:
-        self._work = work
-        self._patience = patience
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        work = self._work
-        try:
-            waits_for = work.send(None)
-        except StopIteration as finished:
-            return finished.value
-        with self._patience.lasting():
-            # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
-            while True:
-                try:
-                    try:
-                        sent = yield waits_for
-                    except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
-                        waits_for = work.throw(thrown)
-                    else:
-                        waits_for = work.send(sent)
-                except StopIteration as finished:
-                    return finished.value

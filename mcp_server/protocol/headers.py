@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -72,61 +71,68 @@ class Accept(NamedTuple):
         )
 
 
-_NOTHING: Final = Accept(events=False, only_events=False)
-
-
-# One is made per request, so that it is not frozen; nothing changes it.
-@dataclass(slots=True)
 class Headers:
-    """What the headers of one HTTP request say about the message in its body; values are trimmed."""
+    """What the headers of one HTTP request say about the message in its body; values are trimmed.
 
-    accept: Accept = _NOTHING
-    content_type: str = ""
-    session: str | None = None
-    version: str | None = None
-    method: str | None = None
-    name: str | None = None
-    last_event_id: str | None = None
-    repeated: bytes | None = None
-    """A header that must not come twice but did."""
-    raw: Sequence[tuple[bytes, bytes]] = ()
+    They come from an ASGI scope, whose names are in lower case. What nearly every request is asked for is read at once.
+    """
 
-    @classmethod
-    def read(cls, raw: Sequence[tuple[bytes, bytes]]) -> Headers:
-        """Read the headers of an ASGI scope, whose names are in lower case."""
-        last = dict(raw)
-        accept, repeated = last.get(b"accept", b""), None
-        if len(last) < len(raw):
+    __slots__ = ("_raw", "_values", "accept", "method", "name", "repeated", "version")
+
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+        self._values = values = dict(raw)
+        accept = values.get(b"accept", b"")
+        self.repeated: bytes | None = None
+        """A header that must not come twice but did."""
+        if len(values) < len(raw):
             accept = b",".join([value for name, value in raw if name == b"accept"])
-            repeated = _repeated(raw)
-        return cls(
-            _accept(accept) if len(accept) <= _LONGEST_REMEMBERED else Accept.read(accept),
-            _text(last.get(b"content-type")) or "",
-            _text(last.get(b"mcp-session-id")),
-            _text(last.get(b"mcp-protocol-version")),
-            _text(last.get(b"mcp-method")),
-            _text(last.get(b"mcp-name")),
-            _text(last.get(b"last-event-id")),
-            repeated,
-            raw,
+            self.repeated = _repeated(raw)
+        self.accept = _accept(accept) if len(accept) <= _LONGEST_REMEMBERED else Accept.read(accept)
+        version, method, name = (
+            values.get(b"mcp-protocol-version"),
+            values.get(b"mcp-method"),
+            values.get(b"mcp-name"),
         )
+        self.version = None if version is None else version.decode("latin-1").strip(_BLANKS)
+        self.method = None if method is None else method.decode("latin-1").strip(_BLANKS)
+        self.name = None if name is None else name.decode("latin-1").strip(_BLANKS)
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session that the request belongs to."""
+        return self._text(b"mcp-session-id")
+
+    @property
+    def last_event_id(self) -> str | None:
+        """After which event a stream is to be taken up again."""
+        return self._text(b"last-event-id")
+
+    @property
+    def announces_json(self) -> bool:
+        """Whether the body is said to be JSON."""
+        sent = self._values.get(b"content-type")
+        if sent == b"application/json":
+            return True
+        kind = (self._text(b"content-type") or "").partition(";")[0].strip().lower()
+        return kind == "application/json" or kind.endswith("+json")
 
     @property
     def parameters(self) -> dict[str, str]:
         """The values of the `Mcp-Param-*` headers, by the rest of their names; only some tools have any."""
         return {
             name.removeprefix(_PARAMETER).decode("latin-1"): value.decode("latin-1").strip(_BLANKS)
-            for name, value in self.raw
+            for name, value in self._raw
             if name.startswith(_PARAMETER)
         }
+
+    def _text(self, name: bytes) -> str | None:
+        value = self._values.get(name)
+        return None if value is None else value.decode("latin-1").strip(_BLANKS)
 
 
 # Hardly any two requests to a server differ in it. It was written by strangers, so what is remembered is bounded.
 _accept: Final = lru_cache(maxsize=256)(Accept.read)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1").strip(_BLANKS)
 
 
 def _repeated(raw: Iterable[tuple[bytes, bytes]]) -> bytes | None:

@@ -36,11 +36,11 @@ class Peer:
     capabilities: Mapping[str, Any] = field(default_factory=dict[str, Any])
     info: Mapping[str, Any] | None = None
     log_level: str | None = None
+    modern: bool = field(init=False)
+    """Whether this client sends its metadata with each request."""
 
-    @property
-    def modern(self) -> bool:
-        """Whether this client sends its metadata with each request."""
-        return self.version in MODERN_VERSIONS
+    def __post_init__(self) -> None:
+        self.modern = self.version in MODERN_VERSIONS
 
     @property
     def name(self) -> str | None:
@@ -98,7 +98,7 @@ class Response:
 Message: TypeAlias = Request | Notification | Response
 
 
-def parse(data: bytes | bytearray | str) -> Any:
+def parse(data: bytes | bytearray | str) -> Json:
     """JSON from bytes; refuses what JSON has not (NaN, Infinity, lone surrogates) and nesting beyond 200 levels."""
     try:
         return from_json(data, allow_inf_nan=False)
@@ -106,13 +106,13 @@ def parse(data: bytes | bytearray | str) -> Any:
         raise parse_error() from error
 
 
-def shape(body: object) -> Message:
+def shape(body: Json) -> Message:
     """The message that `body` is.
 
     Raises:
         ProtocolError: It is none; an array is refused here too, so whoever allows batches takes them apart first.
     """
-    if not is_object(body):
+    if not isinstance(body, dict):
         raise invalid_request("A message must be a JSON object")
     if body.get("jsonrpc") != "2.0":
         raise invalid_request('A message must say "jsonrpc": "2.0"')
@@ -124,7 +124,7 @@ def shape(body: object) -> Message:
     params = body.get("params")
     if params is None:
         params = {}
-    elif not is_object(params):
+    elif not isinstance(params, dict):
         raise invalid_request("params must be an object")
     if "id" not in body:
         return Notification(method, params)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_server.protocol.errors import bad_envelope, invalid_params
-from mcp_server.protocol.messages import LOG_LEVELS, Peer, Request, is_object, is_request_id
+from mcp_server.protocol.messages import LOG_LEVELS, Json, Peer, Request, is_request_id
 from mcp_server.protocol.results import Result, encode, field_parts, object_parts
 
 PREFIX: Final = "io.modelcontextprotocol/"
@@ -24,8 +24,8 @@ SUBSCRIPTION_ID: Final = PREFIX + "subscriptionId"
 
 def is_modern(params: Mapping[str, Any]) -> bool:
     """Whether these parameters carry a version of their own, which is what makes a request modern."""
-    meta = params.get("_meta")
-    return is_object(meta) and PROTOCOL_VERSION in meta
+    meta: Json = params.get("_meta")
+    return isinstance(meta, dict) and PROTOCOL_VERSION in meta
 
 
 def admit(request: Request) -> None:
@@ -35,20 +35,20 @@ def admit(request: Request) -> None:
         ProtocolError: The envelope lacks what every request must carry, or has it in the wrong type. Whether the
             version is one that we serve is asked later, after HTTP has compared it with the header.
     """
-    meta = request.params.get("_meta")
-    if not is_object(meta):
+    meta: Json = request.params.get("_meta")
+    if not isinstance(meta, dict):
         raise bad_envelope(f"params._meta must carry {PROTOCOL_VERSION} and {CLIENT_CAPABILITIES}")
     version = meta.get(PROTOCOL_VERSION)
     if not isinstance(version, str):
         raise bad_envelope(f"params._meta must carry {PROTOCOL_VERSION}, a string")
     capabilities = meta.get(CLIENT_CAPABILITIES)
-    if not is_object(capabilities):
+    if not isinstance(capabilities, dict):
         raise bad_envelope(f"params._meta must carry {CLIENT_CAPABILITIES}, an object")
     info = meta.get(CLIENT_INFO)
-    if info is not None and not is_object(info):
+    if info is not None and not isinstance(info, dict):
         raise bad_envelope(f"{CLIENT_INFO} must be an object")
     level = meta.get(LOG_LEVEL)
-    if level is not None and level not in LOG_LEVELS:
+    if level is not None and not (isinstance(level, str) and level in LOG_LEVELS):
         raise invalid_params(f"{LOG_LEVEL} must be one of {', '.join(LOG_LEVELS)}")
     token = meta.get("progressToken")
     if token is not None and not is_request_id(token):

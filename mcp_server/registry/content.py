@@ -20,6 +20,8 @@ CONTENT_TYPES: Final = (Audio, EmbeddedResource, File, Image, ResourceLink)
 
 _RESULT_FIELDS: Final = ("content", "structuredContent", "isError", "_meta")
 _FOREIGN: Final = "mcp_types"
+_PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
+"""Types of which nearly every value is; none of them is more than a value."""
 
 
 def is_content_type(kind: Any) -> bool:
@@ -63,6 +65,8 @@ def structured_result(raw: bytes) -> dict[str, Any]:
 
 def passes_through(value: Any) -> bool:
     """Whether a function returned a whole result rather than a value."""
+    if type(value) in _PLAIN:
+        return False
     return isinstance(value, ToolResult) or is_foreign(value, "CallToolResult")
 
 

@@ -59,7 +59,7 @@ class Registry:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """The tools by name, in the order of registration."""
-        return cast("Mapping[str, Tool]", self._entries["tools"])
+        return self._entries["tools"]  # pyright: ignore[reportReturnType] - under this name there is nothing else
 
     @property
     def resources(self) -> Mapping[str, Resource]:

@@ -16,7 +16,7 @@ from mcp_server.engine.engine import Engine
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
 from mcp_server.protocol.errors import ProtocolError, invalid_request
-from mcp_server.protocol.messages import Notification, Request, Response, readable_id, shape
+from mcp_server.protocol.messages import Json, Notification, Request, Response, readable_id, shape
 from mcp_server.protocol.rendering import failure_bytes
 from mcp_server.protocol.results import Answer
 from mcp_server.transports.exchange import HTTP_OK, Exchange
@@ -55,7 +55,7 @@ class Batch:
             else:
                 await self._exchange.close()
 
-    async def _fill(self, place: _Place, body: object) -> None:
+    async def _fill(self, place: _Place, body: Json) -> None:
         try:
             message = shape(body)
             if isinstance(message, Request) and message.method == "initialize":

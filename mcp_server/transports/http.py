@@ -29,12 +29,12 @@ from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request, 
 from mcp_server.protocol.headers import Headers
 from mcp_server.protocol.legacy import MAX_BATCH, takes_batches
 from mcp_server.protocol.messages import (
+    Json,
     Notification,
     Peer,
     Request,
     RequestId,
     Response,
-    is_list,
     is_object,
     is_request_id,
     parse,
@@ -121,6 +121,7 @@ class HttpFace:
         challenge: Challenge | None = None,
     ) -> None:
         self._engine = engine
+        self._mirrored = engine.mirrored_arguments
         self._sessions = sessions
         self._journals = journals
         self._actions = ActionFace(engine)
@@ -139,18 +140,14 @@ class HttpFace:
 
     # What only decides who answers returns what is to be awaited: a coroutine of its own would cost as much again.
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    def __call__(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool = False) -> Awaitable[None]:
         """Answer one HTTP request."""
-        return self._serve(scope, receive, send, only_events=False)
+        post = _Post(scope, Headers(scope["headers"]), receive, send, principal_of(scope), only_events)
+        return self._post(post) if scope["method"] == "POST" else self._other(post, scope["method"])
 
     def events(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one HTTP request; if it is granted, with an event stream."""
-        return self._serve(scope, receive, send, only_events=True)
-
-    def _serve(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool) -> Awaitable[None]:
-        headers = Headers.read(scope["headers"])
-        post = _Post(scope, headers, receive, send, principal_of(scope), only_events)
-        return self._post(post) if scope["method"] == "POST" else self._other(post, scope["method"])
+        return self(scope, receive, send, only_events=True)
 
     async def _other(self, post: _Post, method: str) -> None:
         session = post.session
@@ -164,7 +161,7 @@ class HttpFace:
             await send_empty(post.send, HTTP_NOT_ALLOWED, _ALLOW_POST)
 
     async def _post(self, post: _Post) -> None:
-        if not _is_json(post.headers.content_type):
+        if not post.headers.announces_json:
             failure = invalid_request("The body must be sent as Content-Type: application/json").failure
             await send_json(post.send, HTTP_UNSUPPORTED_MEDIA, failure_bytes(None, failure))
             return
@@ -177,13 +174,13 @@ class HttpFace:
         except ClientGone:
             return
 
-    def _answer(self, post: _Post, body: object) -> Awaitable[None]:
-        if is_object(body) and "action" in body:
+    def _answer(self, post: _Post, body: Json) -> Awaitable[None]:
+        if isinstance(body, list):
+            return self._batch(post, body)
+        if isinstance(body, dict) and "action" in body:
             if "jsonrpc" in body:
                 raise invalid_request("A body has either jsonrpc or action, not both")
             return self._actions.answer(body, self._exchange(post, tell=self._actions.tell), post.principal)
-        if is_list(body):
-            return self._batch(post, body)
         message = shape(body)
         if isinstance(message, Request):
             return self._modern(post, message) if _is_modern(message, post) else self._legacy(post, message)
@@ -205,7 +202,7 @@ class HttpFace:
     def _check_mirrored(self, request: Request, headers: Headers) -> None:
         name, arguments = request.params.get("name"), request.params.get("arguments")
         if isinstance(name, str):
-            mirrored = self._engine.mirrored_arguments(name)
+            mirrored = self._mirrored(name)
             if mirrored:
                 mcp_headers.check_parameters(mirrored, arguments if is_object(arguments) else {}, headers)
 
@@ -346,13 +343,6 @@ class HttpFace:
     async def _refuse_session(self, post: _Post) -> None:
         failure = invalid_request("Session not found: begin again with initialize").failure
         await send_json(post.send, HTTP_NOT_FOUND, failure_bytes(None, failure))
-
-
-def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
-        return True
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
 
 
 def _is_modern(request: Request, post: _Post) -> bool:

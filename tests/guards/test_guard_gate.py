@@ -110,7 +110,7 @@ def test_a_refusal_with_further_headers_leaves_the_first_as_it_was() -> None:
 
 def test_a_guard_without_an_opinion_is_a_mistake() -> None:
     with pytest.raises(NotImplementedError):
-        Guard(Seen()).look(http_scope(), Caller({}))
+        Guard(Seen()).look(http_scope(), Caller([]))
 
 
 def test_a_gate_passes_on_what_is_no_request() -> None:

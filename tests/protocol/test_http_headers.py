@@ -27,7 +27,7 @@ class Mirrored:
 
 def read(headers: dict[str, str] | list[tuple[str, str]]) -> Headers:
     pairs = headers.items() if isinstance(headers, dict) else headers
-    return Headers.read([(name.encode(), value.encode("latin-1")) for name, value in pairs])
+    return Headers([(name.encode(), value.encode("latin-1")) for name, value in pairs])
 
 
 def encoded(text: str) -> str:
@@ -245,11 +245,32 @@ def test_a_client_may_insist_on_an_event_stream(accept: str, insists: bool) -> N
 
 def test_the_other_headers_are_read_as_they_are() -> None:
     headers = read({"content-type": "application/json", "mcp-session-id": "s", "last-event-id": " 7 ", "x": "y"})
-    assert (headers.content_type, headers.session, headers.last_event_id) == ("application/json", "s", "7")
+    assert (headers.announces_json, headers.session, headers.last_event_id) == (True, "s", "7")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_json"),
+    [
+        ("application/json", True),
+        ("Application/JSON ; charset=utf-8", True),
+        ("application/vnd.api+json", True),
+        ("application/json, application/json", False),
+        ("text/plain", False),
+        ("", False),
+    ],
+)
+def test_a_body_is_json_if_its_content_type_says_so(content_type: str, is_json: bool) -> None:
+    assert read({"content-type": content_type}).announces_json is is_json
+
+
+def test_a_body_without_a_content_type_is_not_taken_for_json() -> None:
+    assert not read({}).announces_json
 
 
 def test_headers_of_mcp_that_nobody_knows_are_left_alone() -> None:
-    assert read({"mcp-other": "x"}) == Headers(raw=[(b"mcp-other", b"x")])
+    headers = read({"mcp-other": "x"})
+    assert (headers.version, headers.method, headers.name, headers.session) == (None, None, None, None)
+    assert (headers.parameters, headers.repeated) == ({}, None)
 
 
 def test_an_accept_header_that_is_too_long_to_be_remembered_is_read_all_the_same() -> None:

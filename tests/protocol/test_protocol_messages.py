@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcp_server.protocol.errors import Code, ProtocolError
 from mcp_server.protocol.messages import (
     STRANGER,
+    Json,
     Notification,
     Peer,
     Request,
@@ -30,7 +31,7 @@ JSON = st.recursive(
 )
 
 
-def refusal(body: object) -> tuple[int, str]:
+def refusal(body: Json) -> tuple[int, str]:
     """The code and the words with which a body is refused."""
     with pytest.raises(ProtocolError) as caught:
         shape(body)
