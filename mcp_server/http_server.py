@@ -34,7 +34,7 @@ from mcp_server.guards.gate import in_one_layer
 from mcp_server.guards.keyring import Keyring
 from mcp_server.guards.keys import KeyGuard
 from mcp_server.guards.limiter import Limiter
-from mcp_server.guards.limits import RateGuard, by_address, by_key
+from mcp_server.guards.limits import Bucket, RateGuard, by_address, by_key
 from mcp_server.guards.origin import OriginGuard
 from mcp_server.guards.rates import Rate, rates_from
 from mcp_server.guards.redact import Redactor
@@ -46,6 +46,7 @@ from mcp_server.observe.metrics import Metrics, NoMetrics, PrometheusMetrics
 from mcp_server.observe.records import Vocabulary
 from mcp_server.observe.traces import open_tracer
 from mcp_server.pages import front_page
+from mcp_server.settings.values import OFF
 from mcp_server.transports.http import HttpFace
 from mcp_server.transports.http_sse import HttpSse, opens_old_stream
 from mcp_server.transports.journals import Journals
@@ -155,8 +156,12 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
     entered = oauth.entered_paths if oauth else ()
     metrics_open = ("/metrics",) if settings.metrics_key else ()
     unknown = by_address(keyring or None, door.recall if door else None)
-    strangers = Limiter(_rates(settings, settings.rate_limit), windows, name="address")
-    friends = Limiter(_rates(settings, settings.rate_limit_per_key), windows, name="key")
+
+    def limit(text: str, name: str, bucket: Bucket) -> list[Middleware]:
+        rates = _rates(settings, text)
+        limiter = Limiter(rates, windows, name=name) if rates else None
+        return [Middleware(RateGuard, limiter=limiter, bucket=bucket, open_paths=OPEN)] if limiter else []
+
     return [
         Middleware(
             Cors,
@@ -174,7 +179,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             open_paths=(*OPEN, *shared, *entered),
         ),
         Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
-        Middleware(RateGuard, limiter=strangers, bucket=unknown, open_paths=OPEN),
+        *limit(settings.rate_limit, "address", unknown),
         Middleware(
             KeyGuard,
             keyring=keyring,
@@ -183,7 +188,8 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             open_paths=(*OPEN, "/", *metrics_open, *(oauth.open_paths if oauth else ())),
             tokens=door,
         ),
-        Middleware(RateGuard, limiter=friends, bucket=by_key, open_paths=OPEN),
+        # Without keys and tokens nobody has a name to be counted under.
+        *(limit(settings.rate_limit_per_key, "key", by_key) if keyring or door else []),
     ]
 
 
@@ -306,7 +312,10 @@ def _stop_counting(metrics: Metrics) -> Callable[[], Awaitable[None]]:
 
 
 def _rates(settings: Settings, text: str) -> tuple[Rate, ...]:
-    return rates_from(text, burst=settings.rate_limit_burst, per_day=settings.rate_limit_day)
+    """The rates of a limit; none, if it is off, but a quota stays a quota."""
+    if text != OFF:
+        return rates_from(text, burst=settings.rate_limit_burst, per_day=settings.rate_limit_day)
+    return rates_from(f"{settings.rate_limit_day}/day") if settings.rate_limit_day else ()
 
 
 def _windows(settings: Settings) -> tuple[Windows, list[Callable[[], Awaitable[None]]]]:

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from mcp_server.app import AppNotFound, load_server
 from mcp_server.guards.redact import Redactor
@@ -54,7 +55,7 @@ def serve(*, dotenv: Path | None = None, **overrides: object) -> None:
     if settings.workers > 1:
         _serve_with_workers(settings, dotenv)
     else:
-        _uvicorn_run(_build(settings, streaming=True), **_uvicorn_options(settings))
+        run_uvicorn(_build(settings, streaming=True), **uvicorn_options(settings))
 
 
 def _serve_with_workers(settings: Settings, dotenv: Path | None) -> None:
@@ -65,7 +66,7 @@ def _serve_with_workers(settings: Settings, dotenv: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="mcp-server-metrics-") as counts:
         if settings.metrics_enabled:
             share_between_workers(Path(counts))
-        _uvicorn_run("mcp_server.serving:worker_app", factory=True, **_uvicorn_options(settings))
+        run_uvicorn("mcp_server.serving:worker_app", factory=True, **uvicorn_options(settings))
 
 
 def _stopped_as_asked(_number: int, _frame: FrameType | None) -> None: ...
@@ -103,7 +104,8 @@ def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
         exit_with_problems(error)
 
 
-def _uvicorn_run(app: Starlette | str, **options: Any) -> None:
+def run_uvicorn(app: ASGIApp | str, **options: Any) -> None:
+    """Serve an application, with a connection of ours for each of uvicorn's."""
     # Lambda has a server of its own, and does not wait for another to be imported.
     import uvicorn  # noqa: PLC0415
 
@@ -112,7 +114,8 @@ def _uvicorn_run(app: Starlette | str, **options: Any) -> None:
     uvicorn.run(app, http=Connection, **options)
 
 
-def _uvicorn_options(settings: Settings) -> dict[str, Any]:
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told, from the settings."""
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,

@@ -11,6 +11,7 @@ from benchmarks.servers.serving import serve, wanted
 from mcp_server import Context, Server
 from mcp_server.http_server import http_app
 from mcp_server.observe.logs import configure
+from mcp_server.serving import run_uvicorn, uvicorn_options
 from mcp_server.settings import Settings
 from mcp_server.transports.http import HttpFace
 from mcp_server.transports.journals import Journals
@@ -39,11 +40,19 @@ def app_of(server: Server, mode: str) -> ASGIApp:
     """The application in one of its modes."""
     if mode == "face":
         return Face(server)
-    common = {"rate_limit": ANY_NUMBER, "sse_max_connections": 5000, "max_output_bytes": 2**30}
+    settings = settings_of(mode)
     if mode == "bare":
-        return http_app(server, Settings.model_validate(common))
-    settings = Settings.model_validate({**common, "mcp_api_key": KEY, "metrics_enabled": True, "session_secret": KEY})
+        return http_app(server, settings)
     return http_app(server, settings, configure("INFO", "json", stream=sys.stderr, access=False))
+
+
+def settings_of(mode: str) -> Settings:
+    """What is on in a mode."""
+    common = {"sse_max_connections": 5000, "max_output_bytes": 2**30}
+    if mode == "bare":
+        return Settings.model_validate({**common, "rate_limit": "off"})
+    on = {"rate_limit": ANY_NUMBER, "mcp_api_key": KEY, "metrics_enabled": True, "session_secret": KEY}
+    return Settings.model_validate({**common, **on})
 
 
 class Face:
@@ -72,4 +81,9 @@ class Face:
 
 if __name__ == "__main__":
     options = wanted()
-    serve(app_of(server_with(options.tools), options.mode), options)
+    application = app_of(server_with(options.tools), options.mode)
+    if options.mode == "face":
+        serve(application, options)
+    else:
+        # As `mcp-server run` does.
+        run_uvicorn(application, **{**uvicorn_options(settings_of(options.mode)), "port": options.port})

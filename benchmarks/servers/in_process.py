@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from benchmarks import questions
 from benchmarks.load import Ask, WrongAnswer, run
+from mcp_server.connections import Connection
 
 KEY = "a-key-for-benchmarks-of-more-than-32-characters"
 TOOLS = 10
@@ -72,14 +73,24 @@ def ask_of(what: str, key: str | None) -> Ask:
 async def main(who: str, what: str, calls: int) -> None:
     """Answer so many requests; raises `WrongAnswer`."""
     ask = ask_of(what, KEY if who == "everything" else None)
-    config = Config(app_of(who), log_level="warning", access_log=False, lifespan="off" if who == "floor" else "on")
+    ours = who in {"bare", "everything"}
+    # Ours as `mcp-server run` serves it, the others as uvicorn does by itself.
+    kind = Connection if ours else HttpToolsProtocol
+    config = Config(
+        app_of(who),
+        http=kind,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=not ours,
+        lifespan="off" if who == "floor" else "on",
+    )
     config.load()
     state: dict[str, Any] = {}
     if who != "floor":
         lifespan = LifespanOn(config)
         await lifespan.startup()
         state = lifespan.state
-    protocol, transport = HttpToolsProtocol(config, ServerState(), state), Nowhere()
+    protocol, transport = kind(config, ServerState(), state), Nowhere()
     protocol.connection_made(transport)
     for number in range(WARM_UP + calls):
         transport.written.clear()

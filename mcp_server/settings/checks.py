@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from mcp_server.settings.problems import Problem
-from mcp_server.settings.values import EVERYBODY, host_of, is_loopback, rates_in
+from mcp_server.settings.values import EVERYBODY, OFF, host_of, is_loopback, rates_in
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -80,6 +80,10 @@ def warnings(settings: Settings) -> Iterator[str]:
         )
     if EVERYBODY in settings.cors_allowed_origins and settings.production:
         yield "CORS_ALLOWED_ORIGINS=* lets every web page call; name the origins of yours"
+    if settings.rate_limit == OFF and settings.production and not settings.rate_limit_day:
+        yield "RATE_LIMIT=off lets whoever guesses keys guess as fast as they can"
+    if settings.rate_limit_burst and OFF in {settings.rate_limit, settings.rate_limit_per_key}:
+        yield "RATE_LIMIT_BURST is not used for a limit that is off"
     if settings.debug and settings.production:
         yield "DEBUG=true makes the log of a production server long"
     if settings.production and _in_clear(settings):
@@ -98,10 +102,9 @@ def _half_of_tls(settings: Settings) -> Iterator[Problem]:
 
 def _small_burst(settings: Settings) -> Iterator[Problem]:
     """A burst is spread over as many seconds as the rate needs for it, and there is nothing shorter than one."""
-    shortest = [
-        min(rates_in(text), key=lambda rate: rate[1]) for text in (settings.rate_limit, settings.rate_limit_per_key)
-    ]
-    least = max(-(-count // seconds) for count, seconds in shortest)
+    limits = [rates_in(text) for text in (settings.rate_limit, settings.rate_limit_per_key)]
+    shortest = [min(rates, key=lambda rate: rate[1]) for rates in limits if rates]
+    least = max((-(-count // seconds) for count, seconds in shortest), default=0)
     if settings.rate_limit_burst is not None and settings.rate_limit_burst < least:
         rule = f"must be at least {least}, which is what the rate allows in a second"
         yield Problem("RATE_LIMIT_BURST", rule, depends=("RATE_LIMIT", "RATE_LIMIT_PER_KEY"))

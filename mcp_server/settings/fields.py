@@ -40,17 +40,17 @@ class Fields(OAuthFields):
         read_by="RATE_LIMIT",
         otherwise="60",
     )
-    rate_limit: values.Rates = _LIMITS.variable(
+    rate_limit: values.RatesOrOff = _LIMITS.variable(
         "RATE_LIMIT",
-        "How many requests an address may send; several limits are separated by semicolons.",
+        "How many requests an address may send; several limits are separated by semicolons; off for no limit.",
         default=defaults.rate_limit,
         parts=("rate_limit_requests_per_minute", "rate_limit_window"),
         read_by="guards: limits, per address",
         otherwise="100/minute",
     )
-    rate_limit_per_key: values.Rates = _LIMITS.variable(
+    rate_limit_per_key: values.RatesOrOff = _LIMITS.variable(
         "RATE_LIMIT_PER_KEY",
-        "How many requests a key may send.",
+        "How many requests a key may send; off for no limit.",
         default=defaults.rate_limit_per_key,
         read_by="guards: limits, per key",
         otherwise="RATE_LIMIT",

@@ -46,6 +46,9 @@ _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 EVERYBODY: Final = "*"
 NOBODY: Final = "none"
+OFF: Final = "off"
+"""How a limit is said that is none."""
+_NO_RATE: Final = {OFF, "none", "0", "false"}
 WITHOUT_ADDRESS: Final = "unknown"
 """A proxy that connects through a Unix socket."""
 
@@ -241,6 +244,10 @@ def _rates(value: str) -> str:
     return ";".join(_rate(match) for match in found)
 
 
+def _rates_or_off(value: str) -> str:
+    return OFF if value.strip().lower() in _NO_RATE else _rates(value)
+
+
 def _rate(match: re.Match[str] | None) -> str:
     if match is None:
         raise ValueError
@@ -252,7 +259,7 @@ def _rate(match: re.Match[str] | None) -> str:
 def rates_in(text: str) -> list[tuple[int, int]]:
     """Each rate of an accepted text: so many in so many seconds."""
     found: list[tuple[int, int]] = []
-    for rate in text.split(";"):
+    for rate in text.split(";") if text != OFF else ():
         count, _, period = rate.partition("/")
         multiple, _, unit = period.rpartition(" ")
         found.append((int(count), int(multiple or 1) * _SECONDS[unit]))
@@ -366,6 +373,11 @@ Secrets = Annotated[
 Password = Annotated[SecretStr, must("be text")]
 Rates = Annotated[
     str, AfterValidator(_rates), must("be a rate such as 100/minute, or several such as 100/minute;5000/day")
+]
+RatesOrOff = Annotated[
+    str,
+    AfterValidator(_rates_or_off),
+    must("be a rate such as 100/minute, several such as 100/minute;5000/day, or off"),
 ]
 Clients = Annotated[
     str, AfterValidator(_clients), must("be a JSON array of objects, or the path of a file that holds one")

@@ -146,6 +146,26 @@ def test_the_hundred_and_first_request_of_a_minute_is_a_429() -> None:
     asyncio.run(main())
 
 
+def test_a_limit_that_is_off_counts_nobody() -> None:
+    async def main() -> None:
+        async with serving(shop()[0], mcp_api_key=KEY, rate_limit="off") as web:
+            how: dict[str, Any] = {"headers": {"authorization": f"Bearer {KEY}", "accept": "*/*"}, "client": STRANGER}
+            answers = await ask_many(web, 150, **how)
+            assert {answer.status for answer in answers} == {200}
+            assert "ratelimit" not in answers[-1].headers
+            assert {(await web.ask(LIST, client=STRANGER)).status for _ in range(150)} == {401}
+
+    asyncio.run(main())
+
+
+def test_a_quota_holds_where_the_limit_is_off() -> None:
+    async def main() -> None:
+        async with serving(shop()[0], rate_limit="off", rate_limit_day=3) as web:
+            assert [answer.status for answer in await ask_many(web, 4)] == [200, 200, 200, 429]
+
+    asyncio.run(main())
+
+
 def test_one_call_costs_one_request() -> None:
     """Peers' failure 7: a modern call is counted twice, and refused with 200 and without `Retry-After`."""
 

@@ -252,6 +252,24 @@ def test_the_limiter_accepts_every_rate_that_is_accepted_here(rate: str, burst: 
     assert rates_from(settings.rate_limit, burst=settings.rate_limit_burst, per_day=settings.rate_limit_day)
 
 
+@pytest.mark.parametrize("written", ["off", "OFF", " none ", "0", "false"])
+def test_a_limit_can_be_off(written: str) -> None:
+    settings = Settings(rate_limit=written)
+    assert (settings.rate_limit, settings.rate_limit_per_key) == ("off", "off")
+
+
+def test_the_rates_of_oauth_cannot_be_off() -> None:
+    assert problems_of(oauth_rate="off") == [
+        "OAUTH_RATE must be a rate such as 100/minute, or several such as 100/minute;5000/day"
+    ]
+
+
+def test_a_burst_of_a_limit_that_is_off_is_a_warning() -> None:
+    assert warnings_of(rate_limit="off", rate_limit_per_key="5/minute", rate_limit_burst=5) == [
+        "RATE_LIMIT_BURST is not used for a limit that is off"
+    ]
+
+
 # What may not be meant
 
 
@@ -280,6 +298,7 @@ def test_several_workers_that_share_what_they_should_are_fine() -> None:
     [
         ({"cors_allowed_origins": "*"}, "CORS_ALLOWED_ORIGINS=* lets every web page call"),
         ({"debug": True}, "DEBUG=true"),
+        ({"rate_limit": "off"}, "RATE_LIMIT=off lets whoever guesses keys"),
     ],
 )
 def test_what_is_for_development_is_a_warning_in_production(fields: dict[str, Any], beginning: str) -> None:
