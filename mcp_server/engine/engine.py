@@ -141,6 +141,8 @@ class Engine:
         self._neighbours = neighbours
         self._describes: Description | None = None
         self._described: tuple[Description, Prepared, Rendering] | None = None
+        self._handlers: dict[tuple[str, str], Handler] = {}
+        """What has been found to answer a method in a version, as long as the service describes itself in this way."""
         both: dict[str, Handler] = {
             **{kind.value: self._list(kind) for kind in Kind},
             "tools/call": self._call_tool,
@@ -307,18 +309,28 @@ class Engine:
             if description.instructions is not None:
                 discovered["instructions"] = description.instructions
             self._described = (description, Prepared(discovered), Rendering(description.server_info))
+            self._handlers.clear()
         return self._described
 
     def _handler(self, request: Request) -> Handler:
         peer = request.peer
-        methods = self._methods.get(peer.version)
-        # An old version can only be agreed upon in a handshake; a request that carries one of its own is not served.
-        if methods is None or (not peer.modern and modern.is_modern(request.params)):
-            raise unsupported_version(peer.version)
         description = self._about()[0]
-        handler = methods.get(request.method) or description.methods.get(request.method)
-        if handler is None or not _offered(request.method, description.capabilities):
-            raise method_not_found(request.method)
+        # An old version can only be agreed upon in a handshake; a request that carries one of its own is not served.
+        if not peer.modern and modern.is_modern(request.params):
+            raise unsupported_version(peer.version)
+        handler = self._handlers.get((peer.version, request.method))
+        if handler is None:
+            handler = self._find_handler(peer.version, request.method, description)
+            self._handlers[peer.version, request.method] = handler
+        return handler
+
+    def _find_handler(self, version: str, method: str, description: Description) -> Handler:
+        methods = self._methods.get(version)
+        if methods is None:
+            raise unsupported_version(version)
+        handler = methods.get(method) or description.methods.get(method)
+        if handler is None or not _offered(method, description.capabilities):
+            raise method_not_found(method)
         return handler
 
     def _broken(self, request: Request) -> Failure:

@@ -27,6 +27,7 @@ from mcp_server.engine.sessions import Session
 from mcp_server.protocol.errors import Code, Failure, ProtocolError
 from mcp_server.protocol.messages import Request
 from mcp_server.protocol.results import Answer
+from mcp_server.transports.deadlines import deadline_of
 from mcp_server.transports.journals import Journal
 from mcp_server.transports.seats import Streaming
 
@@ -87,6 +88,10 @@ class Exchange:
 
     # How it stands with every response that is given at once; it is not worth a line of `__init__` a call.
     _journal: Journal | None = None
+    _open_journal: Callable[[], Journal] | None = None
+    _asked: Asked | None = None
+    _calls: tuple[Call, ...] = ()
+    _aside: frozenset[asyncio.Task[None]] = frozenset()
     _seated = False
     _streaming = False
     _answered = False
@@ -99,6 +104,7 @@ class Exchange:
     def __init__(
         self,
         engine: Engine,
+        scope: Scope,
         receive: Receive,
         send: Send,
         *,
@@ -106,25 +112,23 @@ class Exchange:
         takes_events: bool,
         only_events: bool,
         streaming: Streaming,
-        journal: Callable[[], Journal] | None = None,
-        until: float | None = None,
-        asked: Asked | None = None,
-        challenge: Callable[[Sequence[str]], RawHeaders] | None = None,
+        challenge: Challenge | None = None,
     ) -> None:
         self._engine = engine
+        self._scope = scope
         self._receive = receive
         self._send = send
         self.tell = tell
         self._takes_events = takes_events
         self._only_events = only_events
         self.transport = "http-events" if only_events else "http"
-        self._until = until
-        self._asked = asked
         self._challenge = challenge
         self._terms = streaming
+
+    def in_session(self, journal: Callable[[], Journal] | None, asked: Asked) -> None:
+        """It belongs to a session of an older client: such a client may be asked, and comes back for what it missed."""
         self._open_journal = journal
-        self._calls: list[Call] = []
-        self._aside: set[asyncio.Task[None]] = set()
+        self._asked = asked
 
     async def ask(
         self,
@@ -138,7 +142,7 @@ class Exchange:
         """What the engine answers; `line` stands between the call and us, where several calls share a response."""
         try:
             return await self._engine.answer(
-                request, line or self, in_flight, session=session, principal=principal, until=self._until
+                request, line or self, in_flight, session=session, principal=principal, until=deadline_of(self._scope)
             )
         except BaseException:
             # Whoever runs us tears us away: what we hold of others' must not go with us.
@@ -157,7 +161,7 @@ class Exchange:
 
     def outlasts(self, call: Call) -> None:
         """A call waits for something: look after the client if that takes longer than a moment."""
-        self._calls.append(call)
+        self._calls += (call,)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._attend)
 
@@ -179,18 +183,23 @@ class Exchange:
             await self._say(question.message)
             return await question.answer
 
-    async def conclude(self, request: Request, answer: Answer | None, headers: RawHeaders | None = None) -> None:
+    def conclude(
+        self, request: Request, answer: Answer | None, headers: RawHeaders | None = None
+    ) -> Coroutine[Any, Any, None]:
         """What the engine has answered; nothing, if nobody waits for it any more."""
         if answer is None:
-            await self.close()
-            return
+            return self.close()
         if self._challenge is not None and isinstance(answer, Failure) and answer.scopes:
-            headers = [*(headers or ()), *self._challenge(answer.scopes)]
-        await self.finish(*self.tell(request, answer), headers)
+            headers = [*(headers or ()), *self._challenge(self._scope, answer.scopes)]
+        body, status = self.tell(request, answer)
+        return self.finish(body, status, headers)
 
     async def finish(self, body: bytes, status: int, headers: RawHeaders | None = None) -> None:
         """The answer; nothing comes after it."""
         self._answered = True
+        if self._timer is None and not (self._streaming or self._seated or self._only_events):
+            await send_json(self._send, status, body, headers)  # it was quick: there is nothing to let go of
+            return
         self._stop_attending()
         try:
             if self._streaming or (self._only_events and status == HTTP_OK):
@@ -262,8 +271,11 @@ class Exchange:
 
     def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        self._aside |= {task}
+        task.add_done_callback(self._done_aside)
+
+    def _done_aside(self, task: asyncio.Task[None]) -> None:
+        self._aside -= {task}
 
     async def _notice_hang_up(self) -> None:
         message: MutableMapping[str, Any] = {}

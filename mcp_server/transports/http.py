@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
@@ -47,7 +46,6 @@ from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, V2025_11
 from mcp_server.transports.action import ActionFace
 from mcp_server.transports.batches import Batch
 from mcp_server.transports.bodies import ClientGone, read_body
-from mcp_server.transports.deadlines import deadline_of
 from mcp_server.transports.exchange import (
     HTTP_ACCEPTED,
     HTTP_OK,
@@ -311,22 +309,24 @@ class HttpFace:
         return found
 
     def _exchange(self, post: _Post, session: Session | None = None, *, tell: Telling | None = None) -> Exchange:
-        return Exchange(
+        accept = post.headers.accept
+        exchange = Exchange(
             self._engine,
+            post.scope,
             post.receive,
             post.send,
             tell=tell or self._tell,
-            takes_events=post.only_events or post.headers.accept.events,
-            only_events=post.only_events or post.headers.accept.only_events,
+            takes_events=post.only_events or accept.events,
+            only_events=post.only_events or accept.only_events,
             streaming=self._streaming,
-            journal=None if session is None else self._journal(post.session, session),
-            until=deadline_of(post.scope),
-            asked=None if session is None or post.session is None else self._asked,
-            challenge=None if self._challenge is None else partial(self._challenge, post.scope),
+            challenge=self._challenge,
         )
+        if session is not None and post.session is not None:
+            exchange.in_session(self._journal(post.session, session), self._asked)
+        return exchange
 
-    def _journal(self, session_id: str | None, session: Session) -> Callable[[], Journal] | None:
-        if session_id is None or not self._streaming.lasting:
+    def _journal(self, session_id: str, session: Session) -> Callable[[], Journal] | None:
+        if not self._streaming.lasting:
             return None
         primed = at_least(session.peer.version, V2025_11_25)
         return lambda: self._journals.open(session_id, primed=primed)
