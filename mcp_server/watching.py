@@ -62,9 +62,10 @@ class Watcher:
         """Tell of a call that has ended."""
         if call.task is not None:
             self._metrics.task_ended()
-        if self._unheard and (self._most_output is None or _size(answer) <= self._most_output):
+        size = _size(answer)
+        if self._unheard and (self._most_output is None or size <= self._most_output):
             return  # nobody listens, so that no record need be made
-        record = _record(call, answer)
+        record = _record(call, answer, size)
         if isinstance(token, _OpenSpan):
             token.span.ended(record, answer.code if isinstance(answer, Failure) else None)
             token.context.__exit__(None, None, None)
@@ -85,14 +86,14 @@ class Watcher:
             )
 
 
-def _record(call: Call, answer: Answer | None) -> CallRecord:
+def _record(call: Call, answer: Answer | None, size: int) -> CallRecord:
     request = call.request
     arguments = request.params.get("arguments")
     return CallRecord(
         request.method,
         _target(call),
         len(to_json(arguments)) if arguments else 0,
-        _size(answer),
+        size,
         (time.monotonic() - call.started) * 1000,
         _outcome(call, answer),
         call.transport,
@@ -124,9 +125,12 @@ def _outcome(call: Call, answer: Answer | None) -> Outcome:
 
 def _size(answer: Answer | None) -> int:
     """The bytes of what was answered, without the envelope; a list that everybody gets is not measured each time."""
-    if answer is None or isinstance(answer, Failure | Prepared):
+    if answer is None or isinstance(answer, (Failure, Prepared)):
         return 0
-    try:
-        return sum([len(value) if isinstance(value, bytes) else len(to_json(value)) for value in answer.values()])
-    except ValueError:  # it cannot be told either, which is the engine's to deal with
-        return 0
+    size = 0
+    for value in answer.values():
+        try:
+            size += len(value if isinstance(value, bytes) else to_json(value))
+        except ValueError:  # it cannot be told either, which is the engine's to deal with
+            return 0
+    return size

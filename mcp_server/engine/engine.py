@@ -251,7 +251,8 @@ class Engine:
 
     def render(self, request: Request, answer: Answer) -> bytes:
         """The answer as the version of the request has it."""
-        rendering = self._about()[2]
+        # Whoever found the handler has looked whether the service still describes itself in this way.
+        rendering = (self._described or self._about())[2]
         try:
             message = rendering.answer(request, answer)
         except Exception:  # noqa: BLE001 - a result that cannot be told is owed an answer like any other

@@ -14,8 +14,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from mcp_server.protocol.errors import header_mismatch, shorten
 from mcp_server.protocol.messages import Request, is_object
+from mcp_server.protocol.versions import ALL_VERSIONS
 
-_ONCE: Final = {b"mcp-protocol-version", b"mcp-method", b"mcp-name"}
+_VERSION: Final = b"mcp-protocol-version"
+_METHOD: Final = b"mcp-method"
+_NAME: Final = b"mcp-name"
+_ONCE: Final = {_VERSION, _METHOD, _NAME}
 """Headers by which requests are routed. Of two copies, one reader takes the first and another the last."""
 
 _PARAMETER: Final = b"mcp-param-"
@@ -29,6 +33,9 @@ _NAMED_BY: Final = {
     "tasks/cancel": "taskId",
 }
 """Which parameter `Mcp-Name` repeats, by method."""
+
+_KNOWN: Final = {word.encode(): word for word in (*ALL_VERSIONS, *_NAMED_BY)}
+"""What most of these headers say, as it comes and as it is read."""
 
 _ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _SAFE: Final = re.compile(r"[\t\x20-\x7e]*")
@@ -89,13 +96,9 @@ class Headers:
             accept = b",".join([value for name, value in raw if name == b"accept"])
             self.repeated = _repeated(raw)
         self.accept = _accept(accept) if len(accept) <= _LONGEST_REMEMBERED else Accept.read(accept)
-        version, method, name = (
-            values.get(b"mcp-protocol-version"),
-            values.get(b"mcp-method"),
-            values.get(b"mcp-name"),
-        )
-        self.version = None if version is None else version.decode("latin-1").strip(_BLANKS)
-        self.method = None if method is None else method.decode("latin-1").strip(_BLANKS)
+        version, method, name = values.get(_VERSION), values.get(_METHOD), values.get(_NAME)
+        self.version = None if version is None else _KNOWN.get(version) or version.decode("latin-1").strip(_BLANKS)
+        self.method = None if method is None else _KNOWN.get(method) or method.decode("latin-1").strip(_BLANKS)
         self.name = None if name is None else name.decode("latin-1").strip(_BLANKS)
 
     @property
@@ -191,7 +194,7 @@ def decoded(name: str, value: str) -> str:
     Raises:
         ProtocolError: It says that it is encoded and is not, or it has characters that it must not have.
     """
-    match = _ENCODED.fullmatch(value)
+    match = _ENCODED.fullmatch(value) if value.startswith("=?") else None
     if match is None:
         if not ((value.isascii() and value.isprintable()) or _SAFE.fullmatch(value)):
             raise header_mismatch(f"{name} has characters that must be encoded")

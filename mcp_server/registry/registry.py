@@ -53,13 +53,10 @@ class Registry:
         self._page_size = page_size
         self._writing = threading.Lock()
         self._entries: dict[Kind, Mapping[str, Entry]] = {kind: MappingProxyType({}) for kind in _KINDS.values()}
+        self.tools: Mapping[str, Tool] = MappingProxyType({})
+        """The tools by name, in the order of registration."""
         self._pages: dict[Kind, _Lists] = {}
         self._listeners: tuple[Callable[[Kind], None], ...] = ()
-
-    @property
-    def tools(self) -> Mapping[str, Tool]:
-        """The tools by name, in the order of registration."""
-        return self._entries["tools"]  # pyright: ignore[reportReturnType] - under this name there is nothing else
 
     @property
     def resources(self) -> Mapping[str, Resource]:
@@ -89,7 +86,7 @@ class Registry:
             entries = self._entries[kind]
             if key in entries and not replace:
                 raise RegistrationError(f"{key!r} is in the {kind} already: choose another name, or say `replace=True`")
-            self._entries[kind] = MappingProxyType({**entries, key: entry})
+            self._put(kind, {**entries, key: entry})
         self._changed(kind)
 
     def remove(self, kind: Kind, key: str) -> None:
@@ -97,7 +94,7 @@ class Registry:
         with self._writing:
             entries = dict(self._entries[kind])
             del entries[key]
-            self._entries[kind] = MappingProxyType(entries)
+            self._put(kind, entries)
         self._changed(kind)
 
     def complete(
@@ -109,7 +106,7 @@ class Registry:
             if key not in entries:
                 raise RegistrationError(f"{key!r} is not in the {kind}: register it before its completion")
             entry = cast("Prompt | ResourceTemplate", entries[key]).with_completer(argument, function)
-            self._entries[kind] = MappingProxyType({**entries, key: entry})
+            self._put(kind, {**entries, key: entry})
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
         """What answers for a URI, with the values of its variables: fixed resources first, then templates in order."""
@@ -150,6 +147,11 @@ class Registry:
         if lists is None or lists.entries is not entries:
             lists = self._pages[kind] = _Lists(kind, entries, self._page_size)
         return lists
+
+    def _put(self, kind: Kind, entries: dict[str, Entry]) -> None:
+        self._entries[kind] = MappingProxyType(entries)
+        if kind == "tools":
+            self.tools = cast("Mapping[str, Tool]", self._entries[kind])
 
     def _changed(self, kind: Kind) -> None:
         for listener in self._listeners:

@@ -181,28 +181,28 @@ class HttpFace:
             return self._actions.answer(body, self._exchange(post, tell=self._actions.tell), post.principal)
         message = shape(body)
         if isinstance(message, Request):
-            return self._modern(post, message) if _is_modern(message, post) else self._legacy(post, message)
+            # By its body; by its header where the body does not say.
+            if modern.is_modern(message.params) or (message.method != "initialize" and post.is_modern):
+                return self._modern(post, message)
+            return self._legacy(post, message)
         if isinstance(message, Notification):
             return self._notification(post, message)
         return self._response(post, message)
 
     async def _modern(self, post: _Post, request: Request) -> None:
-        version = post.headers.version
+        headers = post.headers
+        version = headers.version
         if version is not None and version not in ALL_VERSIONS and not modern.is_modern(request.params):
             raise unsupported_version(version)
         modern.admit(request)
-        mcp_headers.check(request, post.headers)
+        mcp_headers.check(request, headers)
         if request.method == "tools/call" and request.peer.modern:
-            self._check_mirrored(request, post.headers)
+            mirrored = self._mirrored(request.params["name"])  # it is there, as the header says the same
+            if mirrored:
+                arguments: Json = request.params.get("arguments")
+                mcp_headers.check_parameters(mirrored, arguments if isinstance(arguments, dict) else {}, headers)
         exchange = self._exchange(post)
         await exchange.conclude(request, await exchange.ask(request, InFlight(), principal=post.principal))
-
-    def _check_mirrored(self, request: Request, headers: Headers) -> None:
-        name, arguments = request.params.get("name"), request.params.get("arguments")
-        if isinstance(name, str):
-            mirrored = self._mirrored(name)
-            if mirrored:
-                mcp_headers.check_parameters(mirrored, arguments if is_object(arguments) else {}, headers)
 
     async def _legacy(self, post: _Post, request: Request) -> None:
         if request.method == "initialize":
@@ -343,11 +343,6 @@ class HttpFace:
     async def _refuse_session(self, post: _Post) -> None:
         failure = invalid_request("Session not found: begin again with initialize").failure
         await send_json(post.send, HTTP_NOT_FOUND, failure_bytes(None, failure))
-
-
-def _is_modern(request: Request, post: _Post) -> bool:
-    """Whether a request is served as a modern one: by its body; by its header where the body does not say."""
-    return modern.is_modern(request.params) or (request.method != "initialize" and post.is_modern)
 
 
 def _says_version(body: object) -> bool:
