@@ -90,6 +90,10 @@ def _settings(dotenv: Path | None) -> Settings:
 
 
 def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
+    if settings.aws_lambda_function_name is None:
+        from mcp_server.heap import keep_freed_memory  # noqa: PLC0415 - Lambda pays for what is imported
+
+        keep_freed_memory()
     redact = Redactor(settings.secrets).text if settings.secrets else str
     calls = configure(settings.log_level, settings.log_format, access=False, redact=redact)
     for warning in settings.warnings:

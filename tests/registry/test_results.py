@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import mcp_types
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
@@ -24,6 +27,7 @@ from mcp_server.registry import (
     ToolResult,
     tool_from,
 )
+from mcp_server.registry.content import undeclared_result
 
 
 class Page(BaseModel):
@@ -307,3 +311,20 @@ def test_a_link_carries_what_a_list_would_show() -> None:
             "icons": [{"src": "x:i", "mimeType": "image/png", "sizes": ["any"], "theme": "dark"}],
         }
     ]
+
+
+LONG_TEXTS = st.text(st.sampled_from('abc "\\/\n\x00\x1f\x7fé\u2028😀'), max_size=40).map(lambda it: it + "x" * 5000)
+
+
+@given(st.dictionaries(st.text(max_size=5), LONG_TEXTS | st.lists(st.integers(), max_size=5), min_size=1, max_size=5))
+def test_the_text_of_a_long_result_is_its_structure(value: dict[str, Any]) -> None:
+    result = undeclared_result(value)
+    [block] = json.loads(result["content"])
+    assert block["text"].encode() == result["structuredContent"]
+    assert json.loads(block["text"]) == value
+
+
+def test_a_result_with_many_quotes_is_quoted_all_the_same() -> None:
+    value = {f"key {number}": "value" for number in range(1000)}
+    [block] = json.loads(undeclared_result(value)["content"])
+    assert json.loads(block["text"]) == value
