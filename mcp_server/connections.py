@@ -42,6 +42,9 @@ class Connection(UvicornProtocol):
     look_after = 5.0
     """How often a connection is looked after, in seconds."""
 
+    # uvicorn's own attributes are just as many as instances of a class can share the names of.
+    __slots__ = ("_head", "_look", "_moved", "_unread", "idle_since")
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.idle_since = self.loop.time()

@@ -139,7 +139,8 @@ class Feed:
         self._may_read = may_read
         self._ended = False
         self._unheard: dict[News, None] = {}
-        self._something = asyncio.Event()
+        # An event would take three times the memory, and there may be thousands who wait.
+        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, change: Change) -> None:
         """Keep this change for the listener, if it is interested."""
@@ -157,7 +158,7 @@ class Feed:
             if news.method not in interest.methods:
                 return
         self._unheard[news] = None
-        self._something.set()
+        self._wake()
 
     def doubt(self, lists: frozenset[str]) -> None:
         """Changes may have been missed: everything that the listener asked for counts as changed, once."""
@@ -166,23 +167,29 @@ class Feed:
         self._unheard.update(dict.fromkeys(News(_UPDATED, uri) for uri in sorted(interest.resources)))
         self._unheard.update(dict.fromkeys(News(_TASK, task=task_id) for task_id in sorted(interest.tasks)))
         if self._unheard:
-            self._something.set()
+            self._wake()
 
     def end(self) -> None:
         """There will be no more news; what is there may still be heard."""
         self._ended = True
-        self._something.set()
+        self._wake()
 
     async def next(self) -> News | None:
         """The oldest news that the listener has not heard; waits until there is some. None when it has ended."""
-        await self._something.wait()
+        while not (self._unheard or self._ended):
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         news = next(iter(self._unheard), None)
-        if news is None:
-            return None
-        del self._unheard[news]
-        if not self._unheard and not self._ended:
-            self._something.clear()
+        if news is not None:
+            del self._unheard[news]
         return news
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class Hub:

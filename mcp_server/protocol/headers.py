@@ -81,14 +81,17 @@ class Accept(NamedTuple):
 class Headers:
     """What the headers of one HTTP request say about the message in its body; values are trimmed.
 
-    They come from an ASGI scope, whose names are in lower case. What nearly every request is asked for is read at once.
+    They come from an ASGI scope, whose names are in lower case; `values` are the same by name, if somebody has them.
+    What nearly every request is asked for is read at once.
     """
 
     __slots__ = ("_raw", "_values", "accept", "method", "name", "repeated", "version")
 
-    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]], values: Mapping[bytes, bytes] | None = None) -> None:
         self._raw = raw
-        self._values = values = dict(raw)
+        if values is None or len(values) < len(raw):
+            values = dict(raw)
+        self._values = values
         accept = values.get(b"accept", b"")
         self.repeated: bytes | None = None
         """A header that must not come twice but did."""

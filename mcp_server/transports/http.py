@@ -22,6 +22,7 @@ from mcp_server.engine.calls import Principal
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
+from mcp_server.guards.caller import caller_of
 from mcp_server.protocol import headers as mcp_headers
 from mcp_server.protocol import modern
 from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request, unsupported_version
@@ -140,7 +141,8 @@ class HttpFace:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool = False) -> Awaitable[None]:
         """Answer one HTTP request."""
-        post = _Post(scope, Headers(scope["headers"]), receive, send, principal_of(scope), only_events)
+        headers = Headers(scope["headers"], caller_of(scope).headers)
+        post = _Post(scope, headers, receive, send, principal_of(scope), only_events)
         return self._post(post) if scope["method"] == "POST" else self._other(post, scope["method"])
 
     def events(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
