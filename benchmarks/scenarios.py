@@ -27,6 +27,12 @@ ROUTE: Final = Subject("Starlette route", "http_floor", "route")
 FACE: Final = Subject("ours, protocol only", "http_ours", "face")
 BARE: Final = Subject("ours, everything off", "http_ours", "bare")
 OURS: Final = Subject("ours, everything on", "http_ours", "everything", KEY)
+ADDITIONS: Final = (
+    Subject("with a key", "http_ours", "key", KEY),
+    Subject("with a limit", "http_ours", "limit"),
+    Subject("with a line a call", "http_ours", "log"),
+    Subject("with metrics", "http_ours", "metrics"),
+)
 OFFICIAL: Final = Subject("official SDK", "http_official")
 FASTMCP: Final = Subject("FastMCP", "http_fastmcp")
 
@@ -106,6 +112,7 @@ def groups(fastmcp: str | None) -> Iterator[Group]:
             Scenario("tools/call, 2026-07-28", (FLOOR, ROUTE, FACE, BARE, OURS, *peers), _modern_call),
             Scenario("tools/call, 2025-11-25, no session", (BARE, OURS, *peers), _older_call),
             Scenario("tools/call, 2025-11-25, session", (BARE, OURS, *sessions), _session_call, quick=False),
+            Scenario("tools/call, what each addition costs", (BARE, *ADDITIONS, OURS), _modern_call, quick=False),
             Scenario("action face", (BARE, OURS), _action),
             Scenario("tools/call, sync tool", (BARE, OURS, *peers), _threaded, quick=False),
             Scenario("tools/call, 10 KiB result", (FLOOR, OURS, *peers), _blob(10 * KIB), quick=False),

@@ -1,4 +1,7 @@
-"""This library over HTTP: all of it (`everything`), nothing optional (`bare`), or only the protocol (`face`)."""
+"""This library over HTTP: all of it (`everything`), nothing optional (`bare`), or only the protocol (`face`).
+
+`key`, `limit`, `log` and `metrics` are `bare` with one of the things that `everything` has.
+"""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -40,19 +43,22 @@ def app_of(server: Server, mode: str) -> ASGIApp:
     """The application in one of its modes."""
     if mode == "face":
         return Face(server)
-    settings = settings_of(mode)
-    if mode == "bare":
-        return http_app(server, settings)
-    return http_app(server, settings, configure("INFO", "json", stream=sys.stderr, access=False))
+    log = configure("INFO", "json", stream=sys.stderr, access=False) if mode in {"log", "everything"} else None
+    return http_app(server, settings_of(mode), log)
 
 
 def settings_of(mode: str) -> Settings:
     """What is on in a mode."""
-    common = {"sse_max_connections": 5000, "max_output_bytes": 2**30}
-    if mode == "bare":
-        return Settings.model_validate({**common, "rate_limit": "off"})
-    on = {"rate_limit": ANY_NUMBER, "mcp_api_key": KEY, "metrics_enabled": True, "session_secret": KEY}
-    return Settings.model_validate({**common, **on})
+    everything = mode == "everything"
+    return Settings.model_validate(
+        {
+            "sse_max_connections": 5000,
+            "max_output_bytes": 2**30,
+            "rate_limit": ANY_NUMBER if everything or mode == "limit" else "off",
+            "metrics_enabled": everything or mode == "metrics",
+            **({"mcp_api_key": KEY, "session_secret": KEY} if everything or mode == "key" else {}),
+        }
+    )
 
 
 class Face:

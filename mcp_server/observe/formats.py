@@ -63,19 +63,27 @@ def json_call(timed: TimedCall) -> str:
     at, record = timed
     record = cleaned(record)
     asked, answered = _same_in_many_calls(
-        record.method, record.target, record.outcome, record.transport, record.version, record.client
+        record.method, record.target, record.outcome, record.transport, record.version, record.client, record.key
     )
+    identity = record.request_id
     return (
         f'{{"time":"{_in_utc(at)}",{asked},"argument_bytes":{record.argument_bytes}'
-        f',"result_bytes":{record.result_bytes},"ms":{_json(round(record.milliseconds, 3))},{answered}'
-        f',"request_id":{_json(record.request_id)},"reference":{_json(record.reference)},"key":{_json(record.key)}}}\n'
+        f',"result_bytes":{record.result_bytes},"ms":{record.milliseconds:.3f},{answered}'
+        f',"request_id":{identity if type(identity) is int else _json(identity)}'
+        f',"reference":{"null" if record.reference is None else _json(record.reference)}}}\n'
     )
 
 
 # To make JSON of the whole record takes as long as everything else about its line. The texts are cleaned, and so short.
 @lru_cache(maxsize=256)
 def _same_in_many_calls(  # noqa: PLR0917 - named arguments would make another key each
-    method: str, target: str | None, outcome: Outcome, transport: str, version: str | None, client: str | None
+    method: str,
+    target: str | None,
+    outcome: Outcome,
+    transport: str,
+    version: str | None,
+    client: str | None,
+    key: str | None,
 ) -> tuple[str, str]:
     """What one caller's calls of one tool have in common, as the two runs of members in which it stands."""
     asked = {
@@ -85,7 +93,7 @@ def _same_in_many_calls(  # noqa: PLR0917 - named arguments would make another k
         "method": method,
         "target": target,
     }
-    answered = {"outcome": outcome, "transport": transport, "version": version, "client": client}
+    answered = {"outcome": outcome, "transport": transport, "version": version, "client": client, "key": key}
     return _json(asked)[1:-1], _json(answered)[1:-1]
 
 
