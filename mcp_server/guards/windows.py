@@ -35,19 +35,21 @@ class Windows(Protocol):
 
 
 class _Span:
-    """The current and the previous window of one length."""
+    """The current and the previous window of one length, and when the current one ends."""
 
-    __slots__ = ("current", "number", "previous")
+    __slots__ = ("_window", "current", "ends", "previous")
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self.ends = 0
         self.current: OrderedDict[str, int] = OrderedDict()
         self.previous: OrderedDict[str, int] = OrderedDict()
 
-    def move_to(self, number: int) -> None:
-        self.previous = self.current if number == self.number + 1 else OrderedDict()
+    def move_to(self, now: float) -> None:
+        ends = (int(now // self._window) + 1) * self._window
+        self.previous = self.current if ends == self.ends + self._window else OrderedDict()
         self.current = OrderedDict()
-        self.number = number
+        self.ends = ends
 
 
 class MemoryWindows:
@@ -95,13 +97,14 @@ class MemoryWindows:
         return sum(len(span.current) + len(span.previous) for span in self._spans.values())
 
     def _span(self, window: int) -> tuple[_Span, float]:
+        """The windows of this length, and how long the current one still lasts."""
         now = self._clock()
-        number = int(now // window)
         span = self._spans.get(window)
         if span is None:
-            span = self._spans[window] = _Span()
+            span = self._spans[window] = _Span(window)
+        left = span.ends - now
+        if left <= 0:
+            span.move_to(now)
+            left = span.ends - now
         # A clock that was set back must not forget anything: the later window stays until it is overtaken.
-        if number > span.number:
-            span.move_to(number)
-        left = (span.number + 1) * window - now
         return span, min(window, left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 
 class ClientGone(Exception):  # noqa: N818 - it is what has happened
@@ -11,9 +11,11 @@ class ClientGone(Exception):  # noqa: N818 - it is what has happened
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body; raises `ClientGone`."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        return message.get("body", b"")
+    return await rest_of_body(await receive(), receive)
+
+
+async def rest_of_body(message: Message, receive: Receive) -> bytes:
+    """The whole body, of which this is the first that was received; raises `ClientGone`."""
     parts: list[bytes] = []
     while message["type"] == "http.request":
         parts.append(message.get("body", b""))

@@ -46,7 +46,7 @@ from mcp_server.protocol.results import Answer
 from mcp_server.protocol.versions import ALL_VERSIONS, LEGACY_VERSIONS, V2025_11_25, at_least
 from mcp_server.transports.action import ActionFace
 from mcp_server.transports.batches import Batch
-from mcp_server.transports.bodies import ClientGone, read_body
+from mcp_server.transports.bodies import ClientGone, rest_of_body
 from mcp_server.transports.exchange import (
     HTTP_ACCEPTED,
     HTTP_OK,
@@ -141,8 +141,9 @@ class HttpFace:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send, *, only_events: bool = False) -> Awaitable[None]:
         """Answer one HTTP request."""
-        headers = Headers(scope["headers"], caller_of(scope).headers)
-        post = _Post(scope, headers, receive, send, principal_of(scope), only_events)
+        caller = caller_of(scope)
+        headers = Headers(scope["headers"], caller.headers)
+        post = _Post(scope, headers, receive, send, principal_of(caller), only_events)
         return self._post(post) if scope["method"] == "POST" else self._other(post, scope["method"])
 
     def events(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -167,7 +168,10 @@ class HttpFace:
             return
         body = None
         try:
-            body = parse(await read_body(post.receive))
+            message = await post.receive()
+            # Behind the guards a body comes as one message, which is not worth another coroutine.
+            whole = message["type"] == "http.request" and not message.get("more_body", False)
+            body = parse(message.get("body", b"") if whole else await rest_of_body(message, post.receive))
             await self._answer(post, body)
         except ProtocolError as error:
             await self._refuse(post, body, error.failure)

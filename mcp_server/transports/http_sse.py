@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from mcp_server.engine.calls import Call, Principal
 from mcp_server.engine.connection import Connection
 from mcp_server.engine.engine import Engine
+from mcp_server.guards.caller import caller_of
 from mcp_server.protocol.errors import invalid_request
 from mcp_server.protocol.rendering import failure_bytes
 from mcp_server.transports.bodies import ClientGone, read_body
@@ -51,7 +52,7 @@ class HttpSse:
         """Open a connection and keep it open until the client goes or the server stops."""
         client_id = secrets.token_urlsafe(24)
         path = scope.get("root_path", "") + self._message_path
-        events = self._events(client_id, f"{path}?session_id={client_id}", principal_of(scope))
+        events = self._events(client_id, f"{path}?session_id={client_id}", principal_of(caller_of(scope)))
         await respond_with_events(events, self._streaming, scope, receive, send)
 
     async def message(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +62,7 @@ class HttpSse:
             return
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         client = self._clients.get(query.get("session_id", [""])[0])
-        principal = principal_of(scope)
+        principal = principal_of(caller_of(scope))
         if client is None or name_of(client.principal) != name_of(principal):
             failure = invalid_request("There is no such stream: open one with GET").failure
             await send_json(send, _HTTP_NOT_FOUND, failure_bytes(None, failure))

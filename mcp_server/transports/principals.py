@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from starlette.types import Scope
-
 from mcp_server.engine.calls import Principal
-from mcp_server.guards.caller import caller_of
+from mcp_server.guards.caller import Caller
 
 
-def principal_of(scope: Scope) -> Principal | None:
+def principal_of(caller: Caller) -> Principal | None:
     """Whom the token of a request names, or the holder of its key; None where nobody has to say."""
-    caller = caller_of(scope)
-    if isinstance(caller.bearer, Principal):
-        return caller.bearer
-    return None if caller.key is None else _holder(caller.key)
+    if caller.key is None:
+        return None
+    return caller.bearer if isinstance(caller.bearer, Principal) else _holder(caller.key)
 
 
 def name_of(principal: Principal | None) -> str | None:

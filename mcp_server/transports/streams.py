@@ -12,6 +12,7 @@ from mcp_server.engine.calls import Principal
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.sessions import Session
 from mcp_server.engine.subscriptions import Feed
+from mcp_server.guards.caller import caller_of
 from mcp_server.transports.exchange import READING_TIME, event, send_empty
 from mcp_server.transports.journals import Journal
 from mcp_server.transports.principals import principal_of
@@ -52,7 +53,7 @@ class Streams:
 
     async def news(self, session_id: str, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a session's news until it ends, its client goes or the server stops."""
-        await self._respond(self._news(session_id, session, principal_of(scope)), scope, receive, send)
+        await self._respond(self._news(session_id, session, principal_of(caller_of(scope))), scope, receive, send)
 
     def end(self, session_id: str) -> None:
         """There is no such session any more."""
