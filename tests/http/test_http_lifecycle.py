@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server import Server
 from mcp_server.engine.engine import Engine
@@ -104,6 +105,49 @@ def test_the_application_can_be_mounted_and_extended() -> None:
         assert c.get("/api/health").status_code == 200
         assert c.post("/api/mcp", json={"action": "call_tool", "name": "ready"}).json()["output"] == "yes"
     assert happened == ["begins"]
+
+
+def test_a_layer_that_somebody_adds_sees_every_request_and_every_answer() -> None:
+    class Stamp:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            async def stamped(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (b"x-stamp", b"seen")]
+                await send(message)
+
+            await self._app(scope, receive, stamped)
+
+    app = http_app(counted()[0], Settings())
+    app.add_middleware(Stamp)
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1)) as client:
+        answers = [
+            client.post("/mcp", json={"action": "call_tool", "name": "ready"}),
+            client.get("/health"),
+            client.get("/nowhere"),
+            client.get("/health", headers={"host": "evil.example", "origin": "http://evil.example"}),
+            client.post("/mcp", headers={"host": "evil.example", "origin": "http://evil.example"}),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 200, 403]
+    assert {answer.headers["x-stamp"] for answer in answers} == {"seen"}
+
+
+def test_a_route_that_breaks_is_answered_by_whoever_was_told_to() -> None:
+    async def breaks(_: Any) -> PlainTextResponse:
+        raise ArithmeticError("secret")
+
+    async def sorry(_: Any, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(type(error).__name__, 500)
+
+    app = http_app(counted()[0], Settings())
+    app.router.routes.append(Route("/breaks", breaks))
+    app.add_exception_handler(Exception, sorry)
+    client = TestClient(app, "http://localhost", raise_server_exceptions=False, client=("127.0.0.1", 1))
+    with client:
+        answer = client.get("/breaks")
+    assert (answer.status_code, answer.text) == (500, "ArithmeticError")
 
 
 def test_a_test_client_runs_the_lifespan_through_everything() -> None:
