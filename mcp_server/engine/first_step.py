@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import Any, TypeVar
 
+from mcp_server.stepping import going_on
+
 T = TypeVar("T")
 
 
@@ -24,16 +26,6 @@ def first_step(
         return finished.value
     suspended()
     try:
-        # From here on this is `yield from work`, which cannot be taken up in the middle of a coroutine.
-        while True:
-            try:
-                try:
-                    sent = yield waits_for
-                except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is the coroutine's to deal with
-                    waits_for = work.throw(thrown)
-                else:
-                    waits_for = work.send(sent)
-            except StopIteration as finished:
-                return finished.value
+        return (yield from going_on(work, waits_for))
     finally:
         over()
