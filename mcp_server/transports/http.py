@@ -214,12 +214,13 @@ class HttpFace:
         if request.method == "initialize":
             await self._initialize(post, request)
             return
-        session = await self._session(post)
+        session_id = post.session
+        session = await self._session(post, session_id)
         if session is None:
             return
         request.peer = session.peer
-        exchange = self._exchange(post, session)
-        in_flight = self._in_flight_of(post.session)
+        exchange = self._exchange(post, session, session_id)
+        in_flight = self._in_flight_of(session_id)
         answer = await exchange.ask(request, in_flight, session=session, principal=post.principal)
         await exchange.conclude(request, answer)
 
@@ -246,21 +247,22 @@ class HttpFace:
     async def _response(self, post: _Post, response: Response) -> None:
         if post.is_modern:
             raise invalid_request("A client does not send responses in this version")
-        if await self._session(post) is not None:
+        if await self._session(post, post.session) is not None:
             self._asked.answer(response)
             await send_empty(post.send, HTTP_ACCEPTED)
 
     async def _batch(self, post: _Post, bodies: list[Any]) -> None:
-        session = await self._session(post)
+        session_id = post.session
+        session = await self._session(post, session_id)
         if session is None:
             return
-        negotiated = post.session is not None or post.headers.version in LEGACY_VERSIONS
+        negotiated = session_id is not None or post.headers.version in LEGACY_VERSIONS
         if not (negotiated and bodies and takes_batches(session.peer.version)):
             raise invalid_request("A body must be one JSON-RPC message")
         if len(bodies) > MAX_BATCH:
             raise invalid_request(f"A batch must hold at most {MAX_BATCH} messages")
-        in_flight = self._in_flight_of(post.session)
-        exchange = self._exchange(post, session)
+        in_flight = self._in_flight_of(session_id)
+        exchange = self._exchange(post, session, session_id)
         batch = Batch(self._engine, exchange, in_flight, self._asked, session=session, principal=post.principal)
         await batch.answer(bodies)
 
@@ -296,12 +298,12 @@ class HttpFace:
         in_flight = self._in_flight.get(session_id)
         return in_flight is not None and in_flight.cancel(request_id)
 
-    async def _session(self, post: _Post) -> Session | None:
+    async def _session(self, post: _Post, session_id: str | None) -> Session | None:
         """The session that a legacy message belongs to; None if it has been refused."""
-        if post.session is None:
+        if session_id is None:
             version = post.headers.version
             return Session(Peer(version)) if version in LEGACY_VERSIONS else Session()
-        session = self._sessions.read(post.session, post.owner)
+        session = self._sessions.read(session_id, post.owner)
         if session is None:
             await self._refuse_session(post)
         return session
@@ -314,7 +316,14 @@ class HttpFace:
             found = self._in_flight[session_id] = InFlight()
         return found
 
-    def _exchange(self, post: _Post, session: Session | None = None, *, tell: Telling | None = None) -> Exchange:
+    def _exchange(
+        self,
+        post: _Post,
+        session: Session | None = None,
+        session_id: str | None = None,
+        *,
+        tell: Telling | None = None,
+    ) -> Exchange:
         accept = post.headers.accept
         exchange = Exchange(
             self._engine,
@@ -327,8 +336,8 @@ class HttpFace:
             streaming=self._streaming,
             challenge=self._challenge,
         )
-        if session is not None and post.session is not None:
-            exchange.in_session(self._journal(post.session, session), self._asked)
+        if session is not None and session_id is not None:
+            exchange.in_session(self._journal(session_id, session), self._asked)
         return exchange
 
     def _journal(self, session_id: str, session: Session) -> Callable[[], Journal] | None:
