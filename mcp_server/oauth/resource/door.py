@@ -2,8 +2,9 @@
 
 A token that was found to be valid is believed for a while, so that a request costs one hash and one look. What is
 remembered is the hash of the token and whom it names, never the token. The while is a setting and never longer than the
-token lasts; for so long may a revocation go unnoticed. What was found not to be valid is not remembered. Where the
-verifier itself remembers, it is asked each time; that the token was valid a moment ago still counts for limits.
+token lasts; for so long may a revocation go unnoticed, counted from before anybody was asked. What was found not to be
+valid is not remembered. Where the verifier itself remembers, it is asked each time, and for each caller anew: nobody
+gets an answer that was under way before a revocation. That the token was valid a moment ago still counts for limits.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from mcp_server.oauth.access import Access, VerifierUnavailable
 from mcp_server.oauth.resource.addresses import FACES, Addresses, face_of, metadata_url
 from mcp_server.oauth.resource.chain import Chain
 from mcp_server.oauth.resource.claims import LEEWAY, Invalid
-from mcp_server.oauth.resource.flights import Flights
 
 LONGEST_TOKEN: Final = 16 * 1024
 _MOST_REMEMBERED: Final = 10_000
@@ -114,7 +114,6 @@ class Door:
         self._remembered_for = remembered_for
         self._clock = clock
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
-        self._flights: Flights[Principal] = Flights()
 
     def recall(self, caller: Caller) -> bool:
         """Whether the token of a request was found to be valid a moment ago."""
@@ -163,15 +162,20 @@ class Door:
         known = self._known(digest)
         if known is not None and known.believed:
             return known.principal
-        return await self._flights.join(digest, lambda: self._found(token, digest))
+        return await self._found(token, digest)
 
     async def _found(self, token: bytes, digest: bytes) -> Principal:
-        access = await self._chain.access(token)
+        since = self._clock()
+        try:
+            access = await self._chain.access(token)
+        except Invalid:
+            self._remembered.pop(digest, None)
+            raise
         principal = principal_of(access)
-        until = self._clock() + self._remembered_for
+        until = since + self._remembered_for
         if access.expires is not None:
             until = min(until, access.expires + LEEWAY)
-        self._remembered[digest] = _Remembered(until, principal, believed=not access.remembered)
+        self._remembered[digest] = _Remembered(since, until, principal, believed=not access.remembered)
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
         return principal
@@ -180,7 +184,8 @@ class Door:
         found = self._remembered.get(digest)
         if found is None:
             return None
-        if self._clock() < found.until:
+        # A clock that was set back makes nobody be believed for longer than about twice the while.
+        if found.since <= self._clock() < found.until:
             return found
         del self._remembered[digest]
         return None
@@ -188,8 +193,9 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A token that was found to be valid, and until when that counts."""
+    """A token that was found to be valid, and from when until when that counts."""
 
+    since: float
     until: float
     principal: Principal
     believed: bool

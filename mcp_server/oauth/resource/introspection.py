@@ -1,8 +1,12 @@
-"""Tokens that say nothing to us: their issuer is asked about each (RFC 7662)."""
+"""Tokens that say nothing to us: their issuer is asked about each (RFC 7662).
+
+Whoever comes with a token while its issuer is being asked waits for that answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +15,7 @@ from urllib.parse import quote_plus
 from mcp_server.oauth.access import Access, VerifierUnavailable
 from mcp_server.oauth.resource.claims import Demands, Invalid
 from mcp_server.oauth.resource.fetching import Fetcher, FetchFailed
+from mcp_server.oauth.resource.flights import Flights
 
 _AT_ONCE: Final = 20
 """How many questions one issuer is asked at once; the others wait, and not for long."""
@@ -37,9 +42,13 @@ class Introspection:
         self._fetcher = fetcher
         self._clock = clock
         self._seats = asyncio.Semaphore(_AT_ONCE)
+        self._flights: Flights[Access] = Flights()
 
     async def access(self, token: bytes) -> Access:
         """What the issuer says of a token; raises `Invalid` or `VerifierUnavailable`."""
+        return await self._flights.join(hashlib.sha256(token).digest(), lambda: self._said_of(token))
+
+    async def _said_of(self, token: bytes) -> Access:
         form = {"token": token.decode("ascii"), "token_type_hint": "access_token"}
         try:
             async with asyncio.timeout(_QUEUEING):

@@ -49,6 +49,8 @@ class Client:
     keys_uri: str | None = None
     uri: str | None = None
     application: Literal["native", "web"] | None = None
+    used: float | None = field(default=None, compare=False)
+    """When somebody signed in with its registration last, as far as that is noted; seconds since the epoch."""
 
     @property
     def is_public(self) -> bool:

@@ -20,7 +20,7 @@ class Registry(Protocol):
         """The client with this id."""
         ...
 
-    async def used(self, identity: str) -> None:
+    async def used(self, client: Client) -> None:
         """Have a registration last on, because somebody has signed in with it."""
         ...
 
@@ -62,4 +62,4 @@ class Clients:
     async def used(self, client: Client) -> None:
         """Note that somebody has signed in with a client."""
         if client.known_by == "registration":
-            await self.registry.used(client.id)
+            await self.registry.used(client)

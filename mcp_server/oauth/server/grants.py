@@ -50,8 +50,10 @@ _CACHED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
+    """A grant as the store had it at `since`, or a little later."""
+
     grant: Grant
-    until: float
+    since: float
 
 
 class Grants:
@@ -196,7 +198,9 @@ class Grants:
             return None
         key, now = key_of(token), self._clock()
         cached = self._cache.get(key)
-        if cached is not None and now < cached.until and (found := cached.grant.good(token, now)) is not None:
+        # Before `since` lies what a clock says that was set back: then nothing is believed.
+        fresh = cached is not None and 0 <= now - cached.since < self._options.revocation_delay
+        if cached is not None and fresh and (found := cached.grant.good(token, now)) is not None:
             self._cache.move_to_end(key)
             return self._said(cached.grant, found)
         ends = self._ends
@@ -258,7 +262,7 @@ class Grants:
     def _remember(self, key: str, grant: Grant, now: float) -> None:
         if self._options.revocation_delay <= 0:
             return
-        self._cache[key] = _Cached(grant, now + self._options.revocation_delay)
+        self._cache[key] = _Cached(grant, now)
         self._cache.move_to_end(key)
         if len(self._cache) > _CACHED:
             self._cache.popitem(last=False)

@@ -123,7 +123,7 @@ class ProviderRegistry:
             uri=str(found.client_uri) if found.client_uri else None,
         )
 
-    async def used(self, identity: str) -> None:
+    async def used(self, client: Client) -> None:
         """A provider does not want to know."""
 
 

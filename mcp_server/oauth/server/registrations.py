@@ -49,19 +49,18 @@ class Registrations:
         record = await self._record(identity)
         return None if record is None else read(record)
 
-    async def used(self, identity: str) -> None:
+    async def used(self, client: Client) -> None:
         """Have a registration last on, because somebody has signed in with it; written at most once a day.
 
         If two do this at once, one of them does it.
         """
-        record = await self._record(identity)
+        now = self._clock()
+        if client.used is not None and now - client.used < _DAY:
+            return
+        record = await self._record(client.id)
         if record is None or record.owner == OPERATOR:
             return
-        said = from_json(record.value)
-        now = self._clock()
-        if said["used"] is not None and now - said["used"] < _DAY:
-            return
-        after = to_json({**said, "used": now})
+        after = to_json({**from_json(record.value), "used": now})
         await self._store.swap(KIND, record.key, record.value, after, lifetime=self._options.client_lifetime)
 
     async def _record(self, identity: str) -> Record | None:
@@ -100,6 +99,7 @@ def read(record: Record) -> Client:
         keys_uri=said["keys_uri"],
         uri=said["uri"],
         application=said["application"],
+        used=said["used"],
     )
 
 

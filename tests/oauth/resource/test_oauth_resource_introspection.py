@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -183,6 +184,84 @@ def test_a_revoked_token_is_noticed_after_the_stated_time() -> None:
         assert await knock(door, "a") == (None, "subject of a")
         clock.now += 0.2
         assert await knock(door, "a") == (401, None)
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_is_set_back_makes_no_token_good_for_longer() -> None:
+    async def main() -> None:
+        registrar, clock = Registrar("a"), Time()
+        door = door_of(registrar, clock, remembered_for=30.0)
+        await knock(door, "a")
+        registrar.known.clear()
+        clock.now -= 900
+        assert await knock(door, "a") == (401, None)
+
+    asyncio.run(main())
+
+
+def test_the_stated_time_begins_before_the_token_is_asked_about() -> None:
+    async def main() -> None:
+        clock = Time()
+
+        class Slow(Registrar):
+            async def verify(self, token: str) -> Access | None:
+                found = await super().verify(token)
+                clock.now += 20
+                return found
+
+        registrar = Slow("a")
+        door = door_of(registrar, clock, remembered_for=30.0)
+        await knock(door, "a")
+        registrar.known.clear()
+        clock.now += 10
+        assert await knock(door, "a") == (401, None)
+
+    asyncio.run(main())
+
+
+class Ledger(Registrar):
+    """Tokens of our own, by who remembers what it finds and hears of revocations."""
+
+    async def verify(self, token: str) -> Access | None:
+        found = await super().verify(token)
+        return None if found is None else replace(found, remembered=True)
+
+
+def test_a_revoked_token_counts_no_more_as_one_that_was_valid_a_moment_ago() -> None:
+    async def main() -> None:
+        registrar = Ledger("a")
+        door = door_of(registrar, Time())
+        request: dict[str, Any] = {"path": "/mcp", "headers": [(b"authorization", b"Bearer a")]}
+        await knock(door, "a")
+        assert door.recall(caller_of({**request}))
+        registrar.known.clear()
+        assert await door.admit(b"a", {**request}) is not None
+        assert not door.recall(caller_of({**request}))
+
+    asyncio.run(main())
+
+
+def test_nobody_gets_an_answer_that_was_under_way_before_a_revocation() -> None:
+    async def main() -> None:
+        found, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(Ledger):
+            async def verify(self, token: str) -> Access | None:
+                access = await super().verify(token)
+                if access is not None:
+                    found.set()
+                    await go_on.wait()
+                return access
+
+        registrar = Slow("a")
+        door = door_of(registrar, Time())
+        early = asyncio.create_task(knock(door, "a"))
+        await found.wait()
+        registrar.known.clear()
+        assert await knock(door, "a") == (401, None)
+        go_on.set()
+        assert await early == (None, "subject of a")
 
     asyncio.run(main())
 

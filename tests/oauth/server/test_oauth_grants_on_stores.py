@@ -172,7 +172,7 @@ def test_a_client_of_the_operator_is_added_once_and_lasts(any_store: Backend) ->
         client = Client("mine", "Mine", "settings", ("https://a.example/cb",), scopes=("read",))
         assert await add_known(store, client)
         assert not await add_known(store, client)
-        await registrations.used("mine")
+        await registrations.used(client)
         assert await registrations.find("mine") == client
         assert [(record.expires, found) async for record, found in listed_clients(store)] == [(None, client)]
 
