@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis_servers import own_redis
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -31,7 +33,7 @@ from tests.oauth.wired import (
     wired,
 )
 from tests.served import KEY, PATIENCE, ROOT
-from tests.store_backends import backend
+from tests.store_backends import SHARED, backend
 
 BACK = "http://127.0.0.1:1455/callback"
 AWAY = "redis://127.0.0.1:1/0"
@@ -44,16 +46,49 @@ def client_of(home: House) -> Generator[Flow]:
         yield found
 
 
-@pytest.mark.parametrize("name", ["memory", "sqlite", "postgres"])  # Redis has no URL that keeps tests apart
+@contextmanager
+def store_of(name: str, directory: Path) -> Generator[str]:
+    """The URL of a store that nobody else has; as no URL keeps tests in one Redis apart, it is a Redis of its own."""
+    if name == "redis":
+        with own_redis(directory) as server:
+            yield server.url
+    else:
+        with backend(name, directory) as found:
+            yield found.url
+
+
+def test_a_client_goes_from_a_401_to_a_tool_that_knows_who_calls_with_nothing_but_memory() -> None:
+    with wired(store="memory://", oauth_login="auto") as home, client_of(home) as client:
+        _whole_way(home, client, _code_of_auto(client), "dev:anybody")  # nobody else could add a user to it
+
+
+@pytest.mark.parametrize("name", SHARED)
 def test_a_client_goes_from_a_401_to_a_tool_that_knows_who_calls(name: str, tmp_path: Path) -> None:
-    with backend(name, tmp_path) as store:
-        if name == "memory":  # nobody else could add a user to it
-            with wired(store=store.url, oauth_login="auto") as home, client_of(home) as client:
-                _whole_way(home, client, _code_of_auto(client), "dev:anybody")
-            return
-        add_user(store.url)
-        with wired(store=store.url) as home, client_of(home) as client:
+    with store_of(name, tmp_path) as store:
+        add_user(store)
+        with wired(store=store) as home, client_of(home) as client:
             _whole_way(home, client, code_from_pages(client), "local:anna")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_two_with_one_store_are_one_server(name: str, tmp_path: Path) -> None:
+    """Each step at the other one: the page, the code, the tokens, and their end."""
+    with store_of(name, tmp_path) as store:
+        add_user(store)
+        with (
+            wired(store=store, oauth_revocation_delay=0) as one,
+            wired(store=store, oauth_revocation_delay=0, public_url=one.url) as other,
+            client_of(one) as here,
+            other.client() as http,
+        ):
+            there = replace(here, http=http)
+            tokens = there.redeem(code_from_pages(here)).json()
+            assert said_by(called(here.http, tokens["access_token"]))["subject"] == "local:anna"
+            fresh = here.refresh(tokens["refresh_token"]).json()
+            assert said_by(called(there.http, fresh["access_token"]))["subject"] == "local:anna"
+            given_back = {"token": fresh["refresh_token"], "client_id": here.client_id}
+            assert there.http.post("/revoke", data=given_back).status_code == 200
+            assert called(here.http, fresh["access_token"]).status_code == 401
 
 
 def _whole_way(home: House, client: Flow, code: str, subject: str) -> None:
