@@ -13,8 +13,9 @@ RUN pip install --no-cache-dir -r requirements.txt
 # What must not come along stands in .dockerignore.
 COPY . .
 
-# The code is read-only to whom it runs as, so it is compiled here.
-RUN python -m compileall -q main_http.py mcp_server && useradd --system --uid 10001 --no-create-home app
+# The code is read-only to whom it runs as, so it is compiled here. A volume at /data belongs to them, as it is here.
+RUN python -m compileall -q main_http.py mcp_server && useradd --system --uid 10001 --no-create-home app \
+    && install -d -o 10001 -m 700 /data
 USER 10001
 
 EXPOSE 8000

@@ -77,8 +77,16 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
         "POSTGRES_PASSWORD": STRONG,
         "DOMAIN": "api.example.com",
         "MCP_IMAGE": "registry.example.com/mcp-server@sha256:0",
+        "LOGIN_NAME": "anna",
+        "LOGIN_PASSWORD": STRONG,
     }
-    for name in ("compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml", "dstack/docker-compose.yml"):
+    for name in (
+        "compose.yaml",
+        "compose.scaled.yaml",
+        "compose.oauth.yaml",
+        "dstack/docker-compose.yml",
+        "dstack/docker-compose.oauth.yml",
+    ):
         yield name, compose(name, **given)["services"]["mcp"]["environment"]
     with (DEPLOY / "fly.toml").open("rb") as file:
         yield "fly.toml", {**tomllib.load(file)["env"], "MCP_API_KEY": STRONG}

@@ -18,7 +18,8 @@ from served import ROOT
 from mcp_server.settings import Settings, load_settings
 from mcp_server.settings.variables import variables
 
-COMPOSE = ["compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml", "dstack/docker-compose.yml"]
+DSTACK = ["dstack/docker-compose.yml", "dstack/docker-compose.oauth.yml"]
+COMPOSE = ["compose.yaml", "compose.scaled.yaml", "compose.oauth.yaml", *DSTACK]
 MANIFESTS = sorted(path.name for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.stem != "kustomization")
 KNOWN = {name for variable in variables(Settings) for name in variable.names} | {"PYTHON_VERSION"}
 _DEFAULT = re.compile(r"\$\{(\w*(?:KEY|SECRET|PASSWORD|TOKEN)\w*):?-([^}]+)\}")
@@ -124,8 +125,22 @@ def test_compose_waits_longer_than_the_server_drains(name: str) -> None:
     assert int(grace.removesuffix("s")) > Settings(mcp_api_key=(), grace_seconds=8).grace_seconds
 
 
-def test_dstack_runs_what_is_named_by_its_digest() -> None:
-    assert "@sha256:" in dict(services("dstack/docker-compose.yml"))["mcp"]["image"]
+@pytest.mark.parametrize("name", DSTACK)
+def test_dstack_runs_what_is_named_by_its_digest(name: str) -> None:
+    assert [each["image"] for _, each in services(name) if "@sha256:" not in each["image"]] == []
+
+
+@pytest.mark.parametrize("name", DSTACK)
+def test_dstack_publishes_one_port(name: str) -> None:
+    assert [port for _, each in services(name) for port in each.get("ports", ())] == ["8100:8100"]
+
+
+def test_the_account_and_the_server_of_dstack_have_one_store() -> None:
+    found = dict(services("dstack/docker-compose.oauth.yml"))
+    account, server = found["account"], found["mcp"]
+    assert account["volumes"] == server["volumes"]
+    assert account["environment"]["DATA_DIR"] == server["environment"]["DATA_DIR"]
+    assert server["depends_on"]["account"]["condition"] == "service_completed_successfully"
 
 
 # -- Kubernetes, Cloud Run -------------------------------------------------------------------------------------------

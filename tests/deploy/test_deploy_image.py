@@ -6,6 +6,7 @@ import fnmatch
 import re
 
 import pytest
+from documents import load
 from served import ROOT
 
 OF_THE_GUIDE = [
@@ -44,6 +45,13 @@ def test_the_server_does_not_run_as_root() -> None:
     users = [line.partition(" ")[2] for line in LINES if line.startswith("USER ")]
     assert len(users) == 1
     assert int(users[0]) > 0
+
+
+def test_who_it_runs_as_can_write_a_volume_where_the_compose_files_have_one() -> None:
+    """A new volume takes its owner from the directory of the image, and without one it is root's."""
+    user = next(line.partition(" ")[2] for line in LINES if line.startswith("USER "))
+    at = {mount.partition(":")[2] for mount in load("dstack/docker-compose.oauth.yml")["services"]["mcp"]["volumes"]}
+    assert [path for path in at if f"install -d -o {user} -m 700 {path}" not in TEXT] == []
 
 
 def test_the_image_is_watched_without_a_program_that_it_lacks() -> None:

@@ -198,10 +198,10 @@ def running(
         assert not thread.is_alive()
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of our own for this machine, and its key."""
+def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """A certificate of our own for a host, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
@@ -211,7 +211,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     files = folder / "certificate.pem", folder / "key.pem"
@@ -285,9 +285,18 @@ class Seen:
 class Browser:
     """A browser without a screen: it keeps cookies, follows redirects and says where a form came from."""
 
-    def __init__(self, *, verify: bool | ssl.SSLContext = True, follow: bool = True, **headers: str) -> None:
+    def __init__(
+        self,
+        *,
+        verify: bool | ssl.SSLContext = True,
+        follow: bool = True,
+        transport: httpx2.BaseTransport | None = None,
+        **headers: str,
+    ) -> None:
         sent = {"accept": "text/html,application/xhtml+xml", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        self.client = httpx2.Client(follow_redirects=follow, timeout=PATIENCE, headers=sent, verify=verify)
+        self.client = httpx2.Client(
+            follow_redirects=follow, timeout=PATIENCE, headers=sent, verify=verify, transport=transport
+        )
 
     def __enter__(self) -> Self:
         return self
