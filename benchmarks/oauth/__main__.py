@@ -88,10 +88,10 @@ def main() -> None:
             results[name] = run(measured(name, chosen.postgres, size, say))
         except NotHere as why:
             say(f"left out, {why}")
+        if chosen.json is not None:  # after each store, so that little is lost when somebody loses patience
+            said: dict[str, Any] = {"machine": machine(), **{name: asdict(found) for name, found in results.items()}}
+            chosen.json.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     print("\n".join(tables(results)))
-    if chosen.json is not None:
-        said: dict[str, Any] = {"machine": machine(), **{name: asdict(found) for name, found in results.items()}}
-        chosen.json.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

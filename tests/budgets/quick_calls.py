@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from io import StringIO
@@ -21,10 +22,14 @@ from mcp_server import Server
 from mcp_server.engine.calls import Call
 from mcp_server.engine.connection import Connection
 from mcp_server.http_server import http_app
+from mcp_server.oauth.server.client import Client
+from mcp_server.oauth.server.grants import Grants
+from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.observe.logs import CallLog
 from mcp_server.observe.writer import LineWriter, Outlet
 from mcp_server.protocol.versions import V2026_07_28
 from mcp_server.settings import Settings
+from mcp_server.stores import open_store
 
 
 class Addends(BaseModel):
@@ -67,7 +72,6 @@ HEADERS = [
     (b"mcp-method", b"tools/call"),
     (b"mcp-name", b"add"),
 ]
-BEARER = (b"authorization", f"Bearer {KEY}".encode())
 
 
 def everything_off() -> ASGIApp:
@@ -97,7 +101,29 @@ def silent_log() -> LineWriter:
     return LineWriter(Outlet(StringIO()))
 
 
-async def over_http(app: ASGIApp, *, with_key: bool) -> bytes:
+def with_tokens(log: LineWriter, store: str) -> Answered:
+    """A call with a token that the same application has issued, and which it remembers."""
+    settings = {"oauth_enabled": True, "store_url": store, "metrics_enabled": True, "session_secret": KEY}
+    app = http_app(server, Settings.model_validate({**settings, "rate_limit": "1000000/minute"}), CallLog(log))
+    issued: list[str] = []
+
+    async def call() -> bytes:
+        if not issued:
+            issued.append(await _issued(store))
+        return await over_http(app, issued[0])
+
+    return call
+
+
+async def _issued(url: str) -> str:
+    store, options = open_store(url), ServerOptions("http://localhost:8000")
+    await store.open()
+    tokens = await Grants(store, options, str, time.time).serve(Client("a program"), ("read",), options.resource)
+    await store.close()
+    return tokens.access
+
+
+async def over_http(app: ASGIApp, bearer: str | None = None) -> bytes:
     """The body of the answer to one quick call."""
     body = bytearray()
 
@@ -118,7 +144,7 @@ async def over_http(app: ASGIApp, *, with_key: bool) -> bytes:
         "raw_path": b"/mcp",
         "query_string": b"",
         "root_path": "",
-        "headers": [*HEADERS, BEARER] if with_key else list(HEADERS),
+        "headers": [*HEADERS, (b"authorization", b"Bearer " + bearer.encode())] if bearer else list(HEADERS),
         "client": ("127.0.0.1", 4711),
         "server": ("127.0.0.1", 8000),
         "state": {},

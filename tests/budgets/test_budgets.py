@@ -20,6 +20,7 @@ from cold_paths import (
     rooms,
 )
 from quick_calls import (
+    KEY,
     Answered,
     Pipe,
     everything_off,
@@ -30,6 +31,7 @@ from quick_calls import (
     over_http,
     server,
     tasks_created_by,
+    with_tokens,
 )
 from quick_calls import floor as the_floor
 
@@ -39,6 +41,7 @@ from mcp_server.observe.writer import LineWriter
 # What was counted with Python 3.11, and a tenth for what is still to come.
 FUNCTIONS_OFF = 100
 FUNCTIONS_ON = 133
+FUNCTIONS_WITH_A_TOKEN = 1
 FUNCTIONS_ON_A_PIPE = 48
 
 # How many times the instructions of the same tool without MCP, counted in the same run; and a tenth.
@@ -87,6 +90,10 @@ def test_a_quick_call_over_http_creates_no_task_with_everything_on(log: LineWrit
     assert _of(lambda: _over_http_on(log), tasks_created_by) == 0
 
 
+def test_a_quick_call_with_a_token_that_is_remembered_creates_no_task(log: LineWriter, tmp_path: Path) -> None:
+    assert _of(lambda: with_tokens(log, f"sqlite:///{tmp_path}/store.db"), tasks_created_by) == 0
+
+
 def test_a_quick_call_over_stdio_creates_no_task() -> None:
     assert _of(_over_a_pipe, tasks_created_by) == 0
 
@@ -104,6 +111,11 @@ def test_a_quick_call_over_http_keeps_to_its_functions_with_everything_off() -> 
 
 def test_a_quick_call_over_http_keeps_to_its_functions_with_everything_on(log: LineWriter) -> None:
     _within("a call over HTTP, everything on", _of(lambda: _over_http_on(log), functions_called_by), FUNCTIONS_ON)
+
+
+def test_a_quick_call_with_a_token_keeps_to_its_functions(log: LineWriter, tmp_path: Path) -> None:
+    found = _of(lambda: with_tokens(log, f"sqlite:///{tmp_path}/store.db"), functions_called_by)
+    _within("a call with a token that is remembered", found, FUNCTIONS_WITH_A_TOKEN)
 
 
 def test_a_quick_call_over_stdio_keeps_to_its_functions() -> None:
@@ -138,12 +150,12 @@ def test_a_lambda_handler_loads_what_it_needs(tmp_path: Path) -> None:
 
 def _over_http_off() -> Answered:
     app = everything_off()
-    return lambda: over_http(app, with_key=False)
+    return lambda: over_http(app)
 
 
 def _over_http_on(log: LineWriter) -> Answered:
     app = everything_on(log)
-    return lambda: over_http(app, with_key=True)
+    return lambda: over_http(app, KEY)
 
 
 def _over_a_pipe() -> Answered:
@@ -167,7 +179,7 @@ def _within(what: str, found: Counter[str], budget: int) -> None:
 
 
 def _beside_the_floor(what: str, found: Counter[str], budget: float) -> None:
-    floor = sum(_of(lambda: lambda: over_http(the_floor, with_key=False), opcodes_of).values())
+    floor = sum(_of(lambda: lambda: over_http(the_floor), opcodes_of).values())
     total = sum(found.values())
     most = ", ".join(f"{name} {times}" for name, times in found.most_common(12))
     assert total <= budget * floor, (
