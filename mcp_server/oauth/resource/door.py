@@ -1,10 +1,10 @@
 """The door: what the key guard asks about tokens, and what it says to those who stay outside.
 
 A token that was found to be valid is believed for a while, so that a request costs one hash and one look. What is
-remembered is the hash of the token and whom it names, never the token. The while is a setting and never longer than the
-token lasts; for so long may a revocation go unnoticed, counted from before anybody was asked. What was found not to be
-valid is not remembered. Where the verifier itself remembers, it is asked each time, and for each caller anew: nobody
-gets an answer that was under way before a revocation. That the token was valid a moment ago still counts for limits.
+remembered is the hash of the token and whom it names, never the token. The while is a setting, begins when the token is
+asked about and is never longer than it lasts; for so long may a revocation go unnoticed. What was found not to be valid
+is not remembered. Where the verifier itself remembers, it is asked each time, and for each caller anew: nobody gets an
+answer that was under way before a revocation. That the token was valid a moment ago still counts for limits.
 """
 
 from __future__ import annotations
