@@ -175,20 +175,31 @@ class Door:
         until = since + self._remembered_for
         if access.expires is not None:
             until = min(until, access.expires + LEEWAY)
+        self._make_room()
         self._remembered[digest] = _Remembered(since, until, principal, believed=not access.remembered)
-        if len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+        self._remembered.move_to_end(digest)
         return principal
+
+    def _make_room(self) -> None:
+        """Forget what is over, and the oldest if there is too much; the oldest stand in front."""
+        while self._remembered:
+            oldest = next(iter(self._remembered.values()))
+            if len(self._remembered) < _MOST_REMEMBERED and not self._is_over(oldest):
+                break
+            self._remembered.popitem(last=False)
 
     def _known(self, digest: bytes) -> _Remembered | None:
         found = self._remembered.get(digest)
         if found is None:
             return None
-        # A clock that was set back makes nobody be believed for longer than about twice the while.
-        if found.since <= self._clock() < found.until:
+        if not self._is_over(found):
             return found
         del self._remembered[digest]
         return None
+
+    def _is_over(self, known: _Remembered) -> bool:
+        # A clock that was set back makes nobody be believed for longer than about twice the while.
+        return not known.since <= self._clock() < known.until
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,10 +198,7 @@ class Grants:
             return None
         key, now = key_of(token), self._clock()
         cached = self._cache.get(key)
-        # Before `since` lies what a clock says that was set back: then nothing is believed.
-        fresh = cached is not None and 0 <= now - cached.since < self._options.revocation_delay
-        if cached is not None and fresh and (found := cached.grant.good(token, now)) is not None:
-            self._cache.move_to_end(key)
+        if cached is not None and self._is_fresh(cached, now) and (found := cached.grant.good(token, now)) is not None:
             return self._said(cached.grant, found)
         ends = self._ends
         record = await self._store.get(KIND, key)
@@ -262,10 +259,21 @@ class Grants:
     def _remember(self, key: str, grant: Grant, now: float) -> None:
         if self._options.revocation_delay <= 0:
             return
+        self._make_room(self._clock())
         self._cache[key] = _Cached(grant, now)
         self._cache.move_to_end(key)
-        if len(self._cache) > _CACHED:
+
+    def _make_room(self, now: float) -> None:
+        """Forget what is too old, and the oldest if there is too much; the oldest stand in front."""
+        while self._cache:
+            oldest = next(iter(self._cache.values()))
+            if len(self._cache) < _CACHED and self._is_fresh(oldest, now):
+                break
             self._cache.popitem(last=False)
+
+    def _is_fresh(self, cached: _Cached, now: float) -> bool:
+        # Before `since` lies what a clock says that was set back: then nothing is believed.
+        return 0 <= now - cached.since < self._options.revocation_delay
 
     def _said(self, grant: Grant, token: AccessToken) -> Access:
         claims: dict[str, Any] = {"aud": grant.resource, "iat": int(grant.made)}

@@ -266,6 +266,22 @@ def test_nobody_gets_an_answer_that_was_under_way_before_a_revocation() -> None:
     asyncio.run(main())
 
 
+def test_what_does_not_come_again_is_forgotten() -> None:
+    async def main() -> None:
+        clock = Time()
+        door = door_of(Ledger("a", "b", "c"), clock, remembered_for=30.0)
+        await knock(door, "a")
+        clock.now += 10
+        await knock(door, "b")
+        clock.now += 10
+        await knock(door, "a")  # is new again, and stands behind the other
+        clock.now += 20
+        await knock(door, "c")
+        assert len(vars(door)["_remembered"]) == 2
+
+    asyncio.run(main())
+
+
 def test_nothing_is_remembered_longer_than_the_token_lasts() -> None:
     async def main() -> None:
         registrar, clock = Registrar("a", expires=1010.0), Time()

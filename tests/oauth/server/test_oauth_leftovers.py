@@ -85,6 +85,18 @@ def test_a_clock_that_is_set_back_makes_no_token_good_for_longer() -> None:
     in_memory(test)
 
 
+def test_what_is_not_used_any_more_is_forgotten() -> None:
+    async def test(granting: Granting) -> None:
+        tokens = [await granting.tokens() for _ in range(3)]
+        for each in tokens:
+            assert await granting.grants.access(each.access) is not None
+        granting.clock.now += 5
+        assert await granting.grants.access(tokens[0].access) is not None
+        assert len(vars(granting.grants)["_cache"]) == 1
+
+    in_memory(test)
+
+
 def test_that_a_registration_is_in_use_is_looked_up_once_a_day() -> None:
     class Counting(MemoryStore):
         asked = 0
