@@ -51,7 +51,7 @@ async def _used(found: Found, kept: Backend, store: Store, size: Size, say: Call
     settings = {delay: house.settings_for(kept.url, delay) for delay in DELAYS}
     async with house.running(settings[DELAYS[0]]) as app:
         say(f"{size.logins:,} logins")
-        found.logins, done = await logins.measure(app, kept, size.logins)
+        found.logins, done = await logins.measure(app, kept, store, size.logins)
         tokens = await checks.Tokens.of(done)
         found.with_a_key = await checks.with_a_key(app, size.checks // 10)
     for delay in DELAYS:

@@ -6,17 +6,19 @@ Redis is a process of our own. PostgreSQL is one that runs already; a schema is 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from mcp_server.stores import Record, Store
 
 POSTGRES: Final = "postgresql://root@127.0.0.1:5432/test"
 NAMES: Final = ("memory", "SQLite", "Redis", "PostgreSQL")
@@ -33,7 +35,7 @@ class Backend:
 
     name: str
     url: str
-    size: Callable[[], int]
+    size: Callable[[Store], int]
     """How many bytes it takes at this moment, as whoever keeps it says."""
 
     @property
@@ -52,21 +54,26 @@ def backend(name: str, postgres: str) -> Generator[Backend]:
     with tempfile.TemporaryDirectory(prefix="mcp-server-oauth-") as folder:
         match name:
             case "memory":
-                yield Backend(name, "memory://", _resident)
+                yield Backend(name, "memory://", _held)
             case "SQLite":
                 path = Path(folder) / "store.db"
-                yield Backend(name, f"sqlite:///{path}", lambda: _checkpointed(path))
+                yield Backend(name, f"sqlite:///{path}", lambda _: _checkpointed(path))
             case "Redis":
                 with _redis(folder) as url:
-                    yield Backend(name, url, lambda: _used(url))
+                    yield Backend(name, url, lambda _: _used(url))
             case _:
                 with _schema(postgres) as (url, size):
-                    yield Backend(name, url, size)
+                    yield Backend(name, url, lambda _: size())
 
 
-def _resident() -> int:
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGESIZE")
+def _held(store: Store) -> int:
+    """What the records in memory take, with the two places in which each of them stands."""
+    taken = 0
+    for shelf in vars(store)["_shelves"].values():
+        records: dict[str, Record] = vars(shelf)["_records"]
+        taken += sys.getsizeof(records) + sys.getsizeof(vars(shelf)["_keys"])
+        taken += sum(sys.getsizeof(part) for each in records.values() for part in (each, each.key, each.value))
+    return taken
 
 
 def _checkpointed(path: Path) -> int:

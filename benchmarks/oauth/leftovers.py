@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,21 +43,21 @@ async def measure(backend: Backend, store: Store, count: int) -> Leftovers:
     """So many clients register and begin a login each, and nobody ever comes back; twice."""
     await store.open()
     try:
-        empty = backend.size()
-        full = await _abandoned(backend.size, store, count)
+        empty = backend.size(store)
+        full = await _abandoned(backend, store, count)
         records = await store.sweep()
         for kind in _KINDS:
             if left := await store.find(kind):
                 raise RuntimeError(f"{len(left)} records of {kind} were not swept")
-        swept = backend.size()
-        full_again = await _abandoned(backend.size, store, count)
+        swept = backend.size(store)
+        full_again = await _abandoned(backend, store, count)
         await store.sweep()
         return Leftovers(count, empty, full, swept, full_again, records)
     finally:
         await store.close()
 
 
-async def _abandoned(size: Callable[[], int], store: Store, count: int) -> int:
+async def _abandoned(backend: Backend, store: Store, count: int) -> int:
     """The size when all of them have begun; returns when all that is over."""
     # In Redis what has ended is gone by itself, so that nothing may end before the last has begun.
     lifetime = _SOON + count / 400
@@ -77,6 +76,6 @@ async def _abandoned(size: Callable[[], int], store: Store, count: int) -> int:
         await program.register()
         await program.begin("v" * 43, "s")
     last = time.monotonic()
-    full = size()
+    full = backend.size(store)
     await asyncio.sleep(max(0.0, last + lifetime + 0.1 - time.monotonic()))
     return full

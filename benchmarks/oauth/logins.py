@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from benchmarks.oauth.backends import Backend
 from benchmarks.oauth.callers import Login, Person, Program, Steps, login
 from benchmarks.oauth.spread import Spread
+from mcp_server.stores import Store
 
 PEOPLE: Final = 20
 PROGRAMS: Final = 20
@@ -45,7 +46,7 @@ async def arrive(app: ASGIApp, steps: Steps) -> tuple[list[Person], list[Program
     return people, programs
 
 
-async def measure(app: ASGIApp, backend: Backend, count: int) -> tuple[Logins, list[Login]]:
+async def measure(app: ASGIApp, backend: Backend, store: Store, count: int) -> tuple[Logins, list[Login]]:
     """Log in so often: most of it one after the other, so that the CPU of each step is known; some at once."""
     steps, choice = Steps(), random.Random(1)
     people, programs = await arrive(app, steps)
@@ -58,7 +59,7 @@ async def measure(app: ASGIApp, backend: Backend, count: int) -> tuple[Logins, l
     for number in range(_WARM_UP):
         await one(number, Steps())
     found = Logins(count)
-    before, done, together = backend.size(), list[Login](), count // 10
+    before, done, together = backend.size(store), list[Login](), count // 10
     wholes: list[int] = []
     began = time.perf_counter()
     for number in range(count - together):
@@ -77,7 +78,7 @@ async def measure(app: ASGIApp, backend: Backend, count: int) -> tuple[Logins, l
     began = time.perf_counter()
     await asyncio.gather(*(in_turn() for _ in range(AT_ONCE)))
     found.at_once_per_s = together / (time.perf_counter() - began)
-    found.bytes_each = (backend.size() - before) / count
+    found.bytes_each = (backend.size(store) - before) / count
     found.cpu = Spread.of(wholes)
     found.steps = {name: Spread.of(taken) for name, taken in steps.taken.items()}
     return found, done
