@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from mcp_server.stores import Record, Store
 
@@ -69,8 +69,9 @@ def backend(name: str, postgres: str) -> Generator[Backend]:
 def _held(store: Store) -> int:
     """What the records in memory take, with the two places in which each of them stands."""
     taken = 0
-    for shelf in vars(store)["_shelves"].values():
-        records: dict[str, Record] = vars(shelf)["_records"]
+    shelves = cast("dict[str, object]", vars(store)["_shelves"])
+    for shelf in shelves.values():
+        records = cast("dict[str, Record]", vars(shelf)["_records"])
         taken += sys.getsizeof(records) + sys.getsizeof(vars(shelf)["_keys"])
         taken += sum(sys.getsizeof(part) for each in records.values() for part in (each, each.key, each.value))
     return taken
