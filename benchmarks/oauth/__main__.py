@@ -1,8 +1,7 @@
 """Logins, token checks, revocation and what is left behind, on each store: `python -m benchmarks.oauth`.
 
 A full run takes some fifteen minutes, much of it waiting; `taskset -c 1` keeps it to one core. The application is
-called in this process, without a socket; what is counted is its CPU, all threads together, and not that of Redis or
-PostgreSQL.
+called in this process, without a socket; what is counted is the CPU of this process, not that of Redis or PostgreSQL.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.load import run
-from benchmarks.oauth import checks, house, leftovers, logins, revocation
+from benchmarks.oauth import checks, clock, house, leftovers, logins, revocation
 from benchmarks.oauth.backends import NAMES, POSTGRES, Backend, NotHere, backend
 from benchmarks.oauth.tables import Found, tables
 from benchmarks.results import machine
@@ -57,7 +56,9 @@ async def _used(found: Found, kept: Backend, store: Store, size: Size, say: Call
     for delay in DELAYS:
         async with house.running(settings[delay]) as app:
             say(f"{size.checks:,} calls, and as many checks alone, with OAUTH_REVOCATION_DELAY={delay}")
+            before = clock.writer()
             found.calls[delay] = await checks.in_calls(app, tokens, size.checks)
+            found.log_us = (clock.writer() - before) / size.checks / 1000
             say("revocations")
             found.delays[delay] = await revocation.measure(app, kept, delay)
         # After the application, which has closed the store: the one in memory is one for both.

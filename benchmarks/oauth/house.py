@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,6 +12,7 @@ from unittest.mock import patch
 from starlette.applications import Starlette
 
 from benchmarks.oauth.callers import ORIGIN, PASSWORD
+from benchmarks.oauth.clock import without_the_writer
 from mcp_server import Context, Server
 from mcp_server.http_server import http_app
 from mcp_server.oauth.login.passwords import Passwords
@@ -19,6 +21,8 @@ from mcp_server.observe.logs import configure
 from mcp_server.settings import Settings
 from mcp_server.stores import Store, open_store
 from mcp_server.stores.memory import MemoryStore
+
+logger = logging.getLogger(__name__)
 
 KEY: Final = "a-key-for-benchmarks-of-more-than-32-characters"
 _ANY_NUMBER: Final = "100000000/minute"
@@ -61,8 +65,10 @@ async def running(settings: Settings) -> AsyncGenerator[Starlette]:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - nothing is waited for
         calls = configure("INFO", "json", stream=nowhere, access=False)
         app = http_app(server(), settings, calls)
-        async with app.router.lifespan_context(app):
-            yield app
+        logger.info("This line begins the thread that writes the log.")
+        with without_the_writer():
+            async with app.router.lifespan_context(app):
+                yield app
         calls.close()
 
 
