@@ -123,7 +123,7 @@ def test_an_id_of_any_other_type_is_refused(identity: object) -> None:
 
 
 @pytest.mark.parametrize("body", [None, 1, "text", True, [], [request()]])
-def test_json_that_is_no_object_is_refused(body: object) -> None:
+def test_json_that_is_no_object_is_refused(body: Json) -> None:
     assert refusal(body) == (Code.INVALID_REQUEST, "A message must be a JSON object")
 
 
