@@ -175,7 +175,10 @@ class Feed:
         self._wake()
 
     async def next(self) -> News | None:
-        """The oldest news that the listener has not heard; waits until there is some. None when it has ended."""
+        """The oldest news that the listener has not heard; waits until there is some. None when it has ended.
+
+        A feed has one listener, which asks again when it has been answered: of two who wait, one would not be woken.
+        """
         while not (self._unheard or self._ended):
             self._waiter = asyncio.get_running_loop().create_future()
             try:

@@ -71,8 +71,8 @@ class ClientAddress(Guard):
     def look(self, scope: Scope, caller: Caller) -> None:
         """Settle who is calling; nobody is refused for it."""
         client = scope.get("client")
-        # What a stranger wrote goes through `_place`; this the server in front has found out itself.
-        peer = (client and self._remembered(client[0])) or self._nowhere
+        # Not `_remembered` at once: a server in front that believes everybody passes on what a stranger wrote.
+        peer = (client and self._place(client[0])) or self._nowhere
         if peer.is_proxy or self._trust_any_peer:
             peer = self._behind(peer, scope, caller.headers)
         caller.address = peer.bucket

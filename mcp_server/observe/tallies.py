@@ -1,7 +1,8 @@
 """The calls of one process, counted in plain numbers.
 
 prometheus-client takes a lock for each number it changes, and a call changes four. Here nothing waits: calls end on the
-event loop, one after the other. Where processes count together, prometheus-client's own counters do (see `metrics`).
+event loop, one after the other. They are collected in another thread, which may miss the newest call. Where processes
+count together, prometheus-client's own counters do (see `metrics`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Tallies:
 
         calls = CounterMetricFamily("mcp_calls", "Calls that have ended.", labels=self._labels)
         seconds = HistogramMetricFamily("mcp_call_duration_seconds", "How long calls took.", labels=self._labels)
-        for labels, tally in self._tallies.items():
+        # A copy, which no thread gets between: the first call of another tool may end meanwhile.
+        for labels, tally in self._tallies.copy().items():
             counts = list(accumulate(tally.counts))
             calls.add_metric(labels, counts[-1])
             seconds.add_metric(labels, list(zip(self._names, counts, strict=True)), tally.seconds)

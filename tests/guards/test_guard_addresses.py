@@ -74,6 +74,13 @@ def test_ipv6_is_cut_to_its_64(value: str) -> None:
     assert place(value) == "2001:db8:1:2::/64"
 
 
+def test_a_peer_that_a_server_in_front_took_from_a_stranger_is_not_remembered_at_any_length() -> None:
+    guard = ClientAddress(Seen())
+    for number in range(100):
+        get(guard, client=("x" * 1000 + str(number), 80))
+    assert guard._remembered.cache_info().currsize == 0  # pyright: ignore[reportPrivateUsage]
+
+
 def test_a_peer_in_ipv6_clothes_is_ipv4() -> None:
     assert place(client=("::ffff:203.0.113.9", 1), trusted=()) == "203.0.113.9"
     assert place("198.51.100.1", client=("::ffff:10.0.0.1", 1)) == "198.51.100.1"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +89,31 @@ def test_the_number_of_series_has_an_end(record: CallRecord, monkeypatch: pytest
         metrics.called(replace(record, target=name))
     assert len(series(metrics)) == 6
     assert samples(metrics)["mcp_calls_total", "unknown", "", "ok"] == 3
+
+
+@pytest.fixture
+def threads_take_turns_quickly() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("threads_take_turns_quickly")
+def test_new_series_do_not_disturb_a_scrape(record: CallRecord) -> None:
+    names = [f"tool-{number}" for number in range(1000)]
+    metrics = PrometheusMetrics(Vocabulary({"tools/call"}, names))
+
+    def call_every_tool() -> None:
+        for name in names:
+            metrics.called(replace(record, target=name))
+
+    calling = threading.Thread(target=call_every_tool)
+    calling.start()
+    while calling.is_alive():
+        metrics.render()
+    calling.join()
+    assert len(series(metrics)) == len(names)
 
 
 def test_open_streams_are_counted_up_and_down(metrics: PrometheusMetrics) -> None:
