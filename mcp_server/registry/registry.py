@@ -107,6 +107,7 @@ class Registry:
                 raise RegistrationError(f"{key!r} is not in the {kind}: register it before its completion")
             entry = cast("Prompt | ResourceTemplate", entries[key]).with_completer(argument, function)
             self._put(kind, {**entries, key: entry})
+        self._changed(kind)  # with the first of them, completing becomes something that is offered
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
         """What answers for a URI, with the values of its variables: fixed resources first, then templates in order."""

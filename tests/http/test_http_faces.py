@@ -352,3 +352,26 @@ def test_many_requests_at_once_all_get_their_own_answer() -> None:
                 assert (answer.json["id"], answer.result["content"]) == (number, content(f"<{number}>"))
 
     asyncio.run(main())
+
+
+def test_completing_is_offered_from_the_first_completion_on() -> None:
+    server, _ = shop()
+
+    @server.prompt
+    def letter(to: str) -> str:  # pyright: ignore[reportUnusedFunction] - it is registered
+        return f"Write to {to}."
+
+    params = {"ref": {"type": "ref/prompt", "name": "letter"}, "argument": {"name": "to", "value": "A"}}
+
+    async def main() -> None:
+        async with serving(server) as web:
+            assert (await web.modern("completion/complete", params)).code == -32601
+
+            @server.completion("letter", "to")
+            def names(value: str) -> list[str]:  # pyright: ignore[reportUnusedFunction] - it is registered
+                return [name for name in ("Ada", "Bob") if name.startswith(value)]
+
+            answer = await web.modern("completion/complete", params)
+            assert answer.result["completion"]["values"] == ["Ada"]
+
+    asyncio.run(main())
