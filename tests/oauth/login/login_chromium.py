@@ -70,10 +70,12 @@ class Chromium:
         self._settled(typed)
 
     def press(self, text: str) -> None:
-        """The button or link with this text."""
+        """The button, link or label with this text."""
 
         def pressed(driver: Chrome) -> bool:
-            driver.find_element(By.XPATH, f"//*[self::button or self::a][normalize-space()='{text}']").click()
+            driver.find_element(
+                By.XPATH, f"//*[self::button or self::a or self::label][normalize-space()='{text}']"
+            ).click()
             return True
 
         self._settled(pressed)
@@ -89,8 +91,19 @@ class Chromium:
         except TimeoutException:
             pytest.fail(f"{title!r} did not come, but {self.title!r}: {self.text}")
 
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        try:
+            WebDriverWait(self.driver, PATIENCE).until(lambda _: true())
+        except TimeoutException:
+            pytest.fail(f"That did not come, but {self.title!r} at {self.url}: {self.text}")
+
     def forget(self) -> None:
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})  # pyright: ignore[reportUnknownMemberType]
+
+    def hang_up(self) -> None:
+        """Close the connections that it keeps open for whatever comes next."""
+        self.open("chrome://net-internals/#sockets")
+        self.find("#sockets-view-flush-button").click()
 
     def looks(self, *, dark: bool = False, width: int = 1280, height: int = 800, phone: bool = False) -> None:
         """How wide its window is, and which colours its user prefers."""
