@@ -37,7 +37,7 @@ class Bridge:
     async def connected(self, act: Callable[[str], None]) -> AsyncGenerator[tuple[Client, Watching]]:
         """A client of stdio behind which it stands; it finds no program to open a browser with."""
         program = str(node_packages(MCP_REMOTE) / "node_modules/.bin/mcp-remote")
-        arguments = [program, self.house.url, str(self.port), "--auth-timeout", str(int(PATIENCE))]
+        arguments = [program, self.house.url, str(self.port)]
         environment = {"PATH": "", "HOME": str(self.home), "MCP_REMOTE_CONFIG_DIR": str(self.home)}
         parameters = StdioServerParameters(command=str(node()), args=arguments, env=environment)
         end, begin = os.pipe()
