@@ -11,7 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -19,6 +24,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE = 60
+_PASSING = (StaleElementReferenceException, NoSuchElementException, ElementClickInterceptedException)
+"""What is so only while a page is being built."""
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -82,8 +89,7 @@ class Chromium:
 
     def _settled(self, act: Callable[[Chrome], bool]) -> None:
         """Do something with a page, once more if it was only about to be there."""
-        passing = (StaleElementReferenceException, NoSuchElementException)
-        WebDriverWait(self.driver, PATIENCE, ignored_exceptions=passing).until(act)
+        WebDriverWait(self.driver, PATIENCE, ignored_exceptions=_PASSING).until(act)
 
     def wait_for(self, title: str) -> None:
         try:
@@ -93,7 +99,7 @@ class Chromium:
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         try:
-            WebDriverWait(self.driver, PATIENCE).until(lambda _: true())
+            WebDriverWait(self.driver, PATIENCE, ignored_exceptions=_PASSING).until(lambda _: true())
         except TimeoutException:
             pytest.fail(f"That did not come, but {self.title!r} at {self.url}: {self.text}")
 

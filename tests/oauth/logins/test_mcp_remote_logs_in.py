@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -32,19 +32,21 @@ class Bridge:
     house: Hall
     home: Path
     port: int
+    says: list[Watching] = field(default_factory=list[Watching])
+    """What it says of itself, run by run."""
 
     @asynccontextmanager
-    async def connected(self, act: Callable[[str], None]) -> AsyncGenerator[tuple[Client, Watching]]:
+    async def connected(self, act: Callable[[str], None]) -> AsyncGenerator[Client]:
         """A client of stdio behind which it stands; it finds no program to open a browser with."""
         program = str(node_packages(MCP_REMOTE) / "node_modules/.bin/mcp-remote")
         arguments = [program, self.house.url, str(self.port)]
         environment = {"PATH": "", "HOME": str(self.home), "MCP_REMOTE_CONFIG_DIR": str(self.home)}
         parameters = StdioServerParameters(command=str(node()), args=arguments, env=environment)
         end, begin = os.pipe()
-        watching = Watching(os.fdopen(end), act, "OAuth callback server running")
+        self.says.append(Watching(os.fdopen(end), act, "OAuth callback server running"))
         with anyio.fail_after(4 * PATIENCE), os.fdopen(begin, "w") as errors:
             async with Client(stdio_client(parameters, errlog=errors), mode="legacy") as client:
-                yield client, watching
+                yield client
 
 
 def test_behind_stdio_a_login_lasts_until_it_is_revoked(house: Hall, browser: Chromium, tmp_path: Path) -> None:
@@ -56,18 +58,20 @@ def test_behind_stdio_a_login_lasts_until_it_is_revoked(house: Hall, browser: Ch
             async with bridge.connected(person.refuse):
                 pass
         assert raised.group_contains(MCPError, match="Connection closed")
-        async with bridge.connected(person.allow_and_close) as (client, watching):
+        bridge.says[-1].join(PATIENCE)
+        assert "access_denied - The person did not agree." in bridge.says[-1].text
+        async with bridge.connected(person.allow_and_close) as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == ["who"]
             assert (await who(client))["subject"] == "local:anna"
-            assert watching.visits == 1
+            assert bridge.says[-1].visits == 1
         await asyncio.to_thread(house.let_tokens_expire, "local:anna")
-        async with bridge.connected(nobody) as (client, _):
+        async with bridge.connected(nobody) as client:
             assert (await who(client))["subject"] == "local:anna"
-        async with bridge.connected(person.allow_and_close) as (client, watching):
+        async with bridge.connected(person.allow_and_close) as client:
             assert (await who(client))["subject"] == "local:anna"
-            assert watching.visits == 0
+            assert bridge.says[-1].visits == 0
             await asyncio.to_thread(house.command, "tokens", "revoke", "--subject", "local:anna")
             assert (await who(client))["subject"] == "local:anna"
-            assert watching.visits == 1
+            assert bridge.says[-1].visits == 1
 
     asyncio.run(main())
