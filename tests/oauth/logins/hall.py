@@ -33,10 +33,11 @@ class Hall:
     """What the authenticator app of `tina` knows."""
     tls: tuple[Path, Path]
     """A certificate for this machine that the server believes, and its key."""
+    scheme: str
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self.site.port}/mcp"
+        return f"{self.scheme}://localhost:{self.site.port}/mcp"
 
     def command(self, *words: str, given: str = "") -> str:
         """What the operator's command prints."""
@@ -52,7 +53,7 @@ class Hall:
 
 
 @contextmanager
-def hall(directory: Path, **environment: str) -> Generator[Hall]:
+def hall(directory: Path, scheme: str = "http") -> Generator[Hall]:
     """A server with four accounts, one of which signs in with a code as well."""
     store = f"sqlite:///{directory / 'store.db'}"
     for name in ("anna", "tina", "bert", "iris"):
@@ -66,7 +67,7 @@ def hall(directory: Path, **environment: str) -> Generator[Hall]:
         "MCP_API_KEY": "",
         "OAUTH_ENABLED": "true",
         "PORT": port,
-        "PUBLIC_URL": f"http://localhost:{port}",
+        "PUBLIC_URL": f"{scheme}://localhost:{port}",
         "STORE_URL": store,
         # The documents of clients may be on this machine, behind this certificate.
         "OAUTH_LOOPBACK_DOCUMENTS": "true",
@@ -76,10 +77,11 @@ def hall(directory: Path, **environment: str) -> Generator[Hall]:
         "OAUTH_RATE": "100000/minute",
         "OAUTH_REGISTRATION_RATE": "100000/minute",
         "RATE_LIMIT": "100000/minute",
-        **environment,
     }
+    if scheme == "https":
+        settings |= {"SSL_CERT_PATH": str(certificate), "SSL_KEY_PATH": str(key)}
     with served(**settings) as site:
-        yield Hall(site, store, parse_qs(urlsplit(shown[0]).query)["secret"][0], (certificate, key))
+        yield Hall(site, store, parse_qs(urlsplit(shown[0]).query)["secret"][0], (certificate, key), scheme)
 
 
 def _command(store: str, *words: str, given: str = "") -> str:

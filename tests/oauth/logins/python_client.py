@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeAlias
@@ -36,8 +37,9 @@ async def connected(house: Hall, kept: Any, mode: Mode = "auto", **how: Any) -> 
     """The client in one of its two modes, signed in or about to be."""
     with anyio.fail_after(4 * PATIENCE), example.Loopback() as back:
         auth = example.signing_in(house.url, kept, back, **how)
+        trusted = ssl.create_default_context(cafile=str(house.tls[0]))
         async with (
-            httpx2.AsyncClient(auth=auth, timeout=PATIENCE, trust_env=False) as http,
+            httpx2.AsyncClient(auth=auth, timeout=PATIENCE, verify=trusted) as http,
             Client(streamable_http_client(house.url, http_client=http), mode=mode) as client,
         ):
             yield client

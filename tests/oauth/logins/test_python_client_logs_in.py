@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from tests.oauth.login.login_chromium import Chromium
 from tests.oauth.login.login_house import running
-from tests.oauth.logins.hall import Hall
+from tests.oauth.logins.hall import Hall, hall
 from tests.oauth.logins.person import Person
 from tests.oauth.logins.python_client import EXAMPLE, Mode, connected, example, who
 from tests.served import PATIENCE
@@ -94,6 +95,29 @@ def test_a_client_is_known_by_its_document(house: Hall, browser: Chromium, monke
                 return await who(client)
 
         assert asyncio.run(main())["client"] == identity
+
+
+def test_over_https_a_login_is_the_same(browser: Chromium, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    person = Person(browser)
+    cookies: set[str] = set()
+
+    def allow(url: str) -> None:
+        person.arrive(url)
+        person.sign_in()
+        person.sees("Allow access?")
+        cookies.update(browser.cookies())
+        person.decide("Allow")
+
+    monkeypatch.setattr(webbrowser, "open", allow)
+    with hall(tmp_path, "https") as house:
+
+        async def main() -> None:
+            async with connected(house, example.Kept()) as client:
+                assert (await who(client))["subject"] == "local:anna"
+
+        asyncio.run(main())
+        assert cookies == {"__Host-mcp-session"}
+        browser.hang_up()
 
 
 def _of_the_operator(house: Hall, identity: str) -> OAuthClientInformationFull:
