@@ -12,7 +12,7 @@ from tests.oauth.logins.hall import Hall, hall
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[Hall]:
-    with hall(tmp_path_factory.mktemp("hall")) as found:
+    with hall(tmp_path_factory.mktemp("hall"), "anna", "tina", "bert", "iris") as found:
         yield found
 
 

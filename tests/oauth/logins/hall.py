@@ -53,15 +53,14 @@ class Hall:
 
 
 @contextmanager
-def hall(directory: Path, scheme: str = "http") -> Generator[Hall]:
-    """A server with four accounts, one of which signs in with a code as well."""
+def hall(directory: Path, *people: str, scheme: str = "http") -> Generator[Hall]:
+    """A server with accounts for these people, all with the same password; `tina` signs in with a code as well."""
     store = f"sqlite:///{directory / 'store.db'}"
-    for name in ("anna", "tina", "bert", "iris"):
+    for name in people:
         _command(store, "users", "add", name, "--shown", f"{name.title()} Example", "--password-stdin", given=PASSWORD)
-    shown = re.search(r"otpauth://\S+", _command(store, "users", "totp", "tina", "--unconfirmed"))
-    assert shown is not None
-    port = str(free_port())
+    secret = _demand_codes(store, "tina") if "tina" in people else ""
     certificate, key = certified(directory)
+    port = str(free_port())
     settings = {
         "MCP_APP": "tests.oauth.who:server",
         "MCP_API_KEY": "",
@@ -81,7 +80,14 @@ def hall(directory: Path, scheme: str = "http") -> Generator[Hall]:
     if scheme == "https":
         settings |= {"SSL_CERT_PATH": str(certificate), "SSL_KEY_PATH": str(key)}
     with served(**settings) as site:
-        yield Hall(site, store, parse_qs(urlsplit(shown[0]).query)["secret"][0], (certificate, key), scheme)
+        yield Hall(site, store, secret, (certificate, key), scheme)
+
+
+def _demand_codes(store: str, name: str) -> str:
+    """What the authenticator app of somebody knows from now on."""
+    shown = re.search(r"otpauth://\S+", _command(store, "users", "totp", name, "--unconfirmed"))
+    assert shown is not None
+    return parse_qs(urlsplit(shown[0]).query)["secret"][0]
 
 
 def _command(store: str, *words: str, given: str = "") -> str:

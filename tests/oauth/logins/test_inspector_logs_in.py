@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.installed import node, node_packages
-from tests.interop.test_other_clients import INSPECTOR
+from tests.installed import INSPECTOR, node, node_packages
 from tests.oauth.login.login_chromium import Chromium
 from tests.oauth.logins.hall import Hall
 from tests.oauth.logins.person import Person
@@ -45,20 +44,22 @@ class Inspector:
 
     def ask(self, house: Hall, act: Callable[[str], None], *words: str) -> tuple[int, str, str]:
         """How it ends, what it prints, and what it says beside it; it signs people in at a terminal only."""
-        there, here = pty.openpty()
+        terminal, here = pty.openpty()
+        end, begin = os.pipe()
         options = ["--transport", "http", "--callback-url", "http://127.0.0.1:0/oauth/callback"]
         program = subprocess.Popen(
             [*self.command, "--cli", house.url, *options, *words],
-            env=self.environment, stdin=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.environment, stdin=here, stdout=subprocess.PIPE, stderr=begin, text=True,
         )  # fmt: skip
-        with program:
-            assert program.stdout is not None
-            assert program.stderr is not None
-            watching = Watching(program.stderr, act)
-            printed = program.stdout.read()
+        os.close(begin)
+        watching = Watching(os.fdopen(end), act)
+        try:
+            printed, _ = program.communicate(timeout=4 * PATIENCE)
+        finally:
+            program.kill()
             watching.join(PATIENCE)
-        os.close(there)
-        os.close(here)
+            os.close(terminal)
+            os.close(here)
         return program.returncode, printed, watching.text
 
 

@@ -15,8 +15,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
-from tests.installed import node, node_packages
-from tests.interop.test_other_clients import MCP_REMOTE
+from tests.installed import MCP_REMOTE, node, node_packages
 from tests.oauth.login.login_chromium import Chromium
 from tests.oauth.logins.hall import Hall
 from tests.oauth.logins.person import Person
@@ -44,9 +43,14 @@ class Bridge:
         parameters = StdioServerParameters(command=str(node()), args=arguments, env=environment)
         end, begin = os.pipe()
         self.says.append(Watching(os.fdopen(end), act, "OAuth callback server running"))
-        with anyio.fail_after(4 * PATIENCE), os.fdopen(begin, "w") as errors:
-            async with Client(stdio_client(parameters, errlog=errors), mode="legacy") as client:
-                yield client
+        try:
+            with anyio.fail_after(4 * PATIENCE), os.fdopen(begin, "w") as errors:
+                async with Client(stdio_client(parameters, errlog=errors), mode="legacy") as client:
+                    yield client
+        finally:
+            await asyncio.to_thread(self.says[-1].join, PATIENCE)
+            for _ in range(5):  # it is gone: let the loop see that its output has ended, and close it
+                await asyncio.sleep(0)
 
 
 def test_behind_stdio_a_login_lasts_until_it_is_revoked(house: Hall, browser: Chromium, tmp_path: Path) -> None:
@@ -58,7 +62,6 @@ def test_behind_stdio_a_login_lasts_until_it_is_revoked(house: Hall, browser: Ch
             async with bridge.connected(person.refuse):
                 pass
         assert raised.group_contains(MCPError, match="Connection closed")
-        bridge.says[-1].join(PATIENCE)
         assert "access_denied - The person did not agree." in bridge.says[-1].text
         async with bridge.connected(person.allow_and_close) as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == ["who"]

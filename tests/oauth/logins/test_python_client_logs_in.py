@@ -109,7 +109,7 @@ def test_over_https_a_login_is_the_same(browser: Chromium, monkeypatch: pytest.M
         person.decide("Allow")
 
     monkeypatch.setattr(webbrowser, "open", allow)
-    with hall(tmp_path, "https") as house:
+    with hall(tmp_path, "anna", scheme="https") as house:
 
         async def main() -> None:
             async with connected(house, example.Kept()) as client:
