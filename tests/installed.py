@@ -14,6 +14,9 @@ from typing import NoReturn, TypeAlias
 
 import pytest
 
+INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
+MCP_REMOTE = "mcp-remote@0.15.1"
+
 _PATIENCE = 500
 
 Installer: TypeAlias = Callable[[Path], Sequence[str]]

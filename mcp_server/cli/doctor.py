@@ -45,19 +45,30 @@ class Finding:
 @click.argument("target", required=False)
 @click.option("--tool", "name", metavar="NAME", help="The tool to call; else the first that is read-only.")
 @click.option("--args", "written", metavar="JSON", help="Its arguments; else the smallest that its schema allows.")
+@click.option("--login", is_flag=True, help="Instead, look for the way to its login, as a client without a key does.")
 @click.option("--json", "raw", is_flag=True, help="Print the findings as JSON.")
 @reaching
-def command(reach: Reach, target: str | None, name: str | None, written: str | None, *, raw: bool) -> None:
+def command(reach: Reach, target: str | None, name: str | None, written: str | None, *, login: bool, raw: bool) -> None:
     """Check a server as OpenAI and other hosts will use it; exits with 1 if something fails."""
+    if login:
+        if name is not None or written is not None:
+            raise Misuse("--login calls no tool", "Leave --tool and --args out.")
+        from mcp_server.cli.doctor_login import way_in
+
+        _tell(list(way_in(reach(target))), raw=raw)
+        return
     if written is not None and name is None:
         raise Misuse("--args goes with --tool", "Name the tool whose arguments these are.")
     arguments = None if written is None else json_object(written, "--args")
     where = replace(reach(target), legacy=True)
 
     async def question(session: Session) -> list[Finding]:
-        return [*address(where), *[each async for each in examined(session, name, arguments)]]
+        return [*address(where), *guarded(where), *[each async for each in examined(session, name, arguments)]]
 
-    findings = ask(where, question)
+    _tell(ask(where, question), raw=raw)
+
+
+def _tell(findings: list[Finding], *, raw: bool) -> None:
     click.echo(as_json([asdict(each) for each in findings]) if raw else "\n".join(map(_shown, findings)))
     if any(each.level == "failure" for each in findings):
         raise SystemExit(1)
@@ -79,7 +90,11 @@ def address(target: Target) -> Iterator[Finding]:
         )
     elif parts.scheme != "https":
         yield Finding("warning", "The URL is not https", "Keys travel in the open: put TLS before the server.")
-    if not target.headers:
+
+
+def guarded(target: Target) -> Iterator[Finding]:
+    """Whether a server that has answered wanted to know who asks."""
+    if target.url is not None and not target.headers:
         yield Finding(
             "warning", "The server answers without a key", "Set MCP_API_KEY where it runs, if that is not meant."
         )

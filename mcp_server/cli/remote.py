@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _STATUS: Final = {
-    401: ("The server wants a key, and got none that it knows (401)", "Give it one with --key KEY."),
+    401: (
+        "The server wants a key, and got none that it knows (401)",
+        "Give it one, or an access token, with --key KEY.",
+    ),
     403: ("The server refuses this caller (403)", "Check the key, and what the server's own log says."),
     421: ("The server does not go by this host name (421)", "Add the name to ALLOWED_HOSTS where the server runs."),
     429: ("The server has had too many requests (429)", "Wait a minute, then try again."),

@@ -185,8 +185,9 @@ def test_a_call_that_the_server_refuses_is_a_failure() -> None:
     ],
 )
 def test_an_address_is_judged(url: str, headers: dict[str, str], expected: list[str]) -> None:
-    assert [each.what for each in doctor.address(Target(url=url, headers=headers))] == expected
+    target = Target(url=url, headers=headers)
+    assert [each.what for each in [*doctor.address(target), *doctor.guarded(target)]] == expected
 
 
 def test_only_a_url_has_an_address() -> None:
-    assert list(doctor.address(Target())) == []
+    assert [*doctor.address(Target()), *doctor.guarded(Target())] == []

@@ -21,7 +21,7 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import ElicitResult
 
-from tests.installed import node, node_packages, python_with
+from tests.installed import INSPECTOR, MCP_REMOTE, node, node_packages, python_with
 from tests.served import KEY, PATIENCE, Site, served
 
 HERE = Path(__file__).parent
@@ -31,8 +31,6 @@ STDIO = [sys.executable, str(ROOT / "main.py")]
 
 TYPESCRIPT = ("@modelcontextprotocol/sdk@1.32.2", "@modelcontextprotocol/client@2.4.0")
 APPS = ("@modelcontextprotocol/ext-apps@2.0.4", "@modelcontextprotocol/client@2.4.0", "zod@4.6.7")
-INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
-MCP_REMOTE = "mcp-remote@0.15.1"
 FASTMCP = "fastmcp==4.1.*"
 
 

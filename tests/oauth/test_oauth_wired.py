@@ -19,6 +19,7 @@ from mcp_server.oauth.approvals import Person
 from mcp_server.settings import Settings, SettingsError
 from tests.oauth.login.login_house import Browser
 from tests.oauth.server.issuing import Flow, House, flow
+from tests.oauth.who import who_server
 from tests.oauth.wired import (
     ACCEPT,
     CALL,
@@ -29,7 +30,6 @@ from tests.oauth.wired import (
     query_of,
     said_by,
     sqlite,
-    who_server,
     wired,
 )
 from tests.served import KEY, PATIENCE, ROOT

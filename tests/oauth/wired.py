@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 from argon2 import PasswordHasher
 
-from mcp_server import Context, Server
+from mcp_server import Server
 from mcp_server.http_server import http_app
 from mcp_server.oauth.login.passwords import Passwords
 from mcp_server.oauth.login.users import Users
@@ -21,22 +21,8 @@ from mcp_server.settings import Settings
 from mcp_server.stores import Store, open_store
 from tests.oauth.login.login_house import PASSWORD, Browser
 from tests.oauth.server.issuing import Flow, House, free_socket, listens
+from tests.oauth.who import who_server
 from tests.store_backends import Clock
-
-
-def who_server() -> Server:
-    """A server with a tool that says who calls it."""
-    server = Server("who")
-
-    @server.tool
-    async def who(ctx: Context) -> dict[str, Any]:
-        """Say who calls."""
-        caller = ctx.principal
-        assert caller is not None
-        scopes = None if caller.scopes is None else sorted(caller.scopes)
-        return {"subject": caller.subject, "client": caller.client, "scopes": scopes}
-
-    return server
 
 
 @contextmanager

@@ -80,9 +80,15 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 
 
 def plain_client() -> httpx2.AsyncClient:
-    """What fetches documents: nothing of the environment, no redirects, a connection for each fetch."""
+    """What fetches documents: no proxy of the environment, no redirects, a connection for each fetch.
+
+    Whose certificates are believed is the operator's to say, by SSL_CERT_FILE as everywhere.
+    """
     return httpx2.AsyncClient(
-        trust_env=False, follow_redirects=False, limits=httpx2.Limits(max_keepalive_connections=0)
+        verify=httpx2.create_ssl_context(trust_env=True),
+        trust_env=False,
+        follow_redirects=False,
+        limits=httpx2.Limits(max_keepalive_connections=0),
     )
 
 

@@ -11,7 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -19,6 +24,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE = 60
+_PASSING = (StaleElementReferenceException, NoSuchElementException, ElementClickInterceptedException)
+"""What is so only while a page is being built."""
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -70,18 +77,19 @@ class Chromium:
         self._settled(typed)
 
     def press(self, text: str) -> None:
-        """The button or link with this text."""
+        """The button, link or label with this text."""
 
         def pressed(driver: Chrome) -> bool:
-            driver.find_element(By.XPATH, f"//*[self::button or self::a][normalize-space()='{text}']").click()
+            driver.find_element(
+                By.XPATH, f"//*[self::button or self::a or self::label][normalize-space()='{text}']"
+            ).click()
             return True
 
         self._settled(pressed)
 
     def _settled(self, act: Callable[[Chrome], bool]) -> None:
         """Do something with a page, once more if it was only about to be there."""
-        passing = (StaleElementReferenceException, NoSuchElementException)
-        WebDriverWait(self.driver, PATIENCE, ignored_exceptions=passing).until(act)
+        WebDriverWait(self.driver, PATIENCE, ignored_exceptions=_PASSING).until(act)
 
     def wait_for(self, title: str) -> None:
         try:
@@ -89,8 +97,19 @@ class Chromium:
         except TimeoutException:
             pytest.fail(f"{title!r} did not come, but {self.title!r}: {self.text}")
 
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        try:
+            WebDriverWait(self.driver, PATIENCE, ignored_exceptions=_PASSING).until(lambda _: true())
+        except TimeoutException:
+            pytest.fail(f"That did not come, but {self.title!r} at {self.url}: {self.text}")
+
     def forget(self) -> None:
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})  # pyright: ignore[reportUnknownMemberType]
+
+    def hang_up(self) -> None:
+        """Close the connections that it keeps open for whatever comes next."""
+        self.open("chrome://net-internals/#sockets")
+        self.find("#sockets-view-flush-button").click()
 
     def looks(self, *, dark: bool = False, width: int = 1280, height: int = 800, phone: bool = False) -> None:
         """How wide its window is, and which colours its user prefers."""
