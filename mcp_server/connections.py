@@ -29,6 +29,8 @@ else:
 HEAD_BYTES: Final = 256 * 1024
 """How large the head of a request may grow; as much as is read at once, so that only what is longer needs counting."""
 
+_BY_HTTPTOOLS: Final = UvicornProtocol.__name__ == "HttpToolsProtocol"
+"""Whether uvicorn reads requests with httptools, as it does wherever there is one."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -95,7 +97,12 @@ class Connection(UvicornProtocol):
     def on_response_complete(self) -> None:
         """Become idle."""
         self.idle_since = self.loop.time()
-        super().on_response_complete()
+        if not _BY_HTTPTOOLS or self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+        else:
+            # What uvicorn does, without a timer for each answer: who does not ask again is noticed by `_look_after`.
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
 
     def _take_a_place(self) -> None:
         connections = cast("set[Connection]", self.connections)
@@ -113,7 +120,9 @@ class Connection(UvicornProtocol):
             self._unread, self._moved = unread, now
         if not self.transport.is_closing():
             self._moved = now
-            if self.idle and now - self.idle_since > self.timeout_keep_alive + self.head_time:
+            waits_for_head = self.fresh or self._head
+            may_idle = self.timeout_keep_alive + (self.head_time if waits_for_head else 0)
+            if self.idle and now - self.idle_since > may_idle:
                 self.transport.close()
         elif now - self._moved > self.reading_time:
             self.transport.abort()

@@ -59,6 +59,17 @@ async def listening(kind: type[Connection] = Hasty, answer: bytes = b"here") -> 
             await serving
 
 
+@asynccontextmanager
+async def closing(writer: asyncio.StreamWriter) -> AsyncGenerator[None]:
+    """Close our end afterwards."""
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
 async def connected(server: uvicorn.Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection to it."""
     return await asyncio.open_connection("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])
@@ -152,6 +163,48 @@ def test_a_head_that_trickles_has_no_more_time_than_any_other(first: bytes) -> N
             await asyncio.gather(gone, return_exceptions=True)
 
     asyncio.run(main())
+
+
+class Patient(Hasty):
+    """Gives heads all the time they want."""
+
+    head_time = 3600.0
+
+
+def test_a_connection_that_is_not_used_again_is_closed() -> None:
+    async def main() -> bytes:
+        async with listening(Patient) as server:
+            reader, writer = await connected(server)
+            writer.write(REQUEST)
+            async with closing(writer), asyncio.timeout(PATIENCE):
+                return await reader.read()  # until it is closed
+
+    assert asyncio.run(main()).endswith(b"here")
+
+
+def test_a_head_that_has_begun_is_waited_for_on_a_used_connection() -> None:
+    async def main() -> bytes:
+        async with listening(Patient) as server:
+            reader, writer = await connected(server)
+            async with closing(writer), asyncio.timeout(PATIENCE):
+                writer.write(REQUEST + REQUEST[:10])
+                await reader.readuntil(b"here")
+                await asyncio.sleep(10 * Patient.look_after)
+                writer.write(REQUEST[10:])
+                return await reader.readuntil(b"here")
+
+    assert asyncio.run(main()).endswith(b"here")
+
+
+def test_requests_that_come_together_are_answered_in_turn() -> None:
+    async def main() -> list[bytes]:
+        async with listening(Connection) as server:
+            reader, writer = await connected(server)
+            async with closing(writer), asyncio.timeout(PATIENCE):
+                writer.write(REQUEST * 50)
+                return [await reader.readuntil(b"here") for _ in range(50)]
+
+    assert len(asyncio.run(main())) == 50
 
 
 def test_an_answer_that_nobody_reads_is_dropped() -> None:
