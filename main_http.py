@@ -8,5 +8,5 @@ DOTENV = Path(__file__).with_name(".env")
 
 if __name__ == "__main__":
     serve(dotenv=DOTENV)
-else:
+elif __name__ != "__mp_main__":  # the name of this file in workers, which have their application from `serve`
     app = configured_app(dotenv=DOTENV)

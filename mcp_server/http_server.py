@@ -73,7 +73,12 @@ _NO_STORE: Final = {"cache-control": "no-store"}
 
 
 def http_app(
-    server: Server, settings: Settings, calls: Calls | None = None, *, streaming: bool | None = None
+    server: Server,
+    settings: Settings,
+    calls: Calls | None = None,
+    *,
+    streaming: bool | None = None,
+    warned: bool = False,
 ) -> Starlette:
     """The application for a server; further routes may be added to it, and it may be mounted in another one.
 
@@ -83,7 +88,10 @@ def http_app(
         calls: Where the line of each call goes; nowhere, if the process's log is not ours.
         streaming: Whether what is said reaches the client at once, so that streams can last. On AWS Lambda it does not,
             unless whoever serves the application there knows better.
+        warned: Whether the log has been told already what is doubtful about the settings.
     """
+    for warning in () if warned else settings.warnings:
+        logger.warning(warning)
     if streaming is None:
         streaming = settings.aws_lambda_function_name is None
     calls = calls or NoCallLog()

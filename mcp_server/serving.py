@@ -5,7 +5,6 @@ Whatever is wrong with the settings is said at once and ends the process with 78
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp
 from mcp_server.app import AppNotFound, load_server
 from mcp_server.guards.redact import Redactor
 from mcp_server.http_server import http_app
-from mcp_server.observe.logs import configure
+from mcp_server.observe.logs import CallLog, configure
 from mcp_server.observe.metrics import share_between_workers
 from mcp_server.settings import Settings, SettingsError, exit_with_problems, load_settings
 
@@ -48,17 +47,17 @@ def serve(*, dotenv: Path | None = None, **overrides: object) -> None:
     # Through the environment, so that worker processes and the served module see the same.
     os.environ.update({name.upper(): str(value) for name, value in overrides.items() if value is not None})
     settings = _settings(dotenv)
-    _refuse_if_taken(settings.host, settings.port)
+    sockets = _sockets(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn repeats a signal once it has obeyed it; to be asked to stop, and to stop, is a success.
         signal.signal(number, _stopped_as_asked)
     if settings.workers > 1:
-        _serve_with_workers(settings, dotenv)
+        _serve_with_workers(settings, sockets, dotenv)
     else:
-        run_uvicorn(_build(settings, streaming=True), **uvicorn_options(settings))
+        run_uvicorn(_build(settings, streaming=True), settings, sockets)
 
 
-def _serve_with_workers(settings: Settings, dotenv: Path | None) -> None:
+def _serve_with_workers(settings: Settings, sockets: list[socket.socket], dotenv: Path | None) -> None:
     os.environ[_DOTENV] = str(dotenv or "")
     if not (settings.session_secrets or settings.keys):
         # The workers must read each other's session ids.
@@ -66,7 +65,10 @@ def _serve_with_workers(settings: Settings, dotenv: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="mcp-server-metrics-") as counts:
         if settings.metrics_enabled:
             share_between_workers(Path(counts))
-        run_uvicorn("mcp_server.serving:worker_app", factory=True, **uvicorn_options(settings))
+        _log_of(settings)
+        for warning in settings.warnings:
+            logger.warning(warning)
+        run_uvicorn("mcp_server.serving:worker_app", settings, sockets, factory=True)
 
 
 def _stopped_as_asked(_number: int, _frame: FrameType | None) -> None: ...
@@ -75,7 +77,7 @@ def _stopped_as_asked(_number: int, _frame: FrameType | None) -> None: ...
 def worker_app() -> Starlette:
     """The application in one of several worker processes; uvicorn imports it there by name."""
     dotenv = os.environ.get(_DOTENV)
-    return _build(_settings(Path(dotenv) if dotenv else None), streaming=True)
+    return _build(_settings(Path(dotenv) if dotenv else None), streaming=True, warned=True)
 
 
 def _settings(dotenv: Path | None) -> Settings:
@@ -89,40 +91,50 @@ def _settings(dotenv: Path | None) -> Settings:
     return settings
 
 
-def _build(settings: Settings, *, streaming: bool | None = None) -> Starlette:
+def _log_of(settings: Settings) -> CallLog:
+    redact = Redactor(settings.secrets).text if settings.secrets else str
+    return configure(settings.log_level, settings.log_format, access=False, redact=redact)
+
+
+def _build(settings: Settings, *, streaming: bool | None = None, warned: bool = False) -> Starlette:
     if settings.aws_lambda_function_name is None:
         from mcp_server.heap import keep_freed_memory  # noqa: PLC0415 - Lambda pays for what is imported
 
         keep_freed_memory()
-    redact = Redactor(settings.secrets).text if settings.secrets else str
-    calls = configure(settings.log_level, settings.log_format, access=False, redact=redact)
-    for warning in settings.warnings:
-        logger.warning(warning)
+    calls = _log_of(settings)
     try:
         server = load_server(settings.mcp_app)
     except AppNotFound as error:
         sys.exit(str(error))
     try:
-        return http_app(server, settings, calls, streaming=streaming)
+        return http_app(server, settings, calls, streaming=streaming, warned=warned)
     except SettingsError as error:
         exit_with_problems(error)
 
 
-def run_uvicorn(app: ASGIApp | str, **options: Any) -> None:
-    """Serve an application, with a connection of ours for each of uvicorn's."""
+def _sockets(settings: Settings) -> list[socket.socket]:
+    """Taken before anything else is done, so that a port in use is the first thing that is heard of."""
     # Lambda has a server of its own, and does not wait for another to be imported.
-    import uvicorn  # noqa: PLC0415
+    from mcp_server.listening import CannotListen, bound  # noqa: PLC0415
+
+    try:
+        return bound(settings.host, settings.port)
+    except CannotListen as error:
+        sys.exit(str(error))
+
+
+def run_uvicorn(app: ASGIApp | str, settings: Settings, sockets: list[socket.socket], **options: Any) -> None:
+    """Serve an application, with a connection of ours for each of uvicorn's."""
+    import uvicorn  # noqa: PLC0415 - as above
 
     from mcp_server.connections import Connection  # noqa: PLC0415
+    from mcp_server.listening import run  # noqa: PLC0415
 
-    uvicorn.run(app, http=Connection, **options)
+    run(uvicorn.Config(app, http=Connection, **_uvicorn_options(settings), **options), sockets)
 
 
-def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told, from the settings."""
+def _uvicorn_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "host": settings.host,
-        "port": settings.port,
         "workers": settings.workers,
         "timeout_graceful_shutdown": settings.grace_seconds,
         "limit_concurrency": settings.max_connections,
@@ -134,16 +146,3 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
     if settings.tls is not None:
         options["ssl_certfile"], options["ssl_keyfile"] = settings.tls
     return options
-
-
-def _refuse_if_taken(host: str, port: int) -> None:
-    """Say in one line that a port is in use; uvicorn says it in ten."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                sys.exit(f"Port {port} is in use on {host}: stop what is listening there, or set PORT to another one")
-            sys.exit(f"Cannot listen on {host} port {port}: {error.strerror}")

@@ -13,8 +13,9 @@ from benchmarks.servers import tools
 from benchmarks.servers.serving import serve, wanted
 from mcp_server import Context, Server
 from mcp_server.http_server import http_app
+from mcp_server.listening import bound
 from mcp_server.observe.logs import configure
-from mcp_server.serving import run_uvicorn, uvicorn_options
+from mcp_server.serving import run_uvicorn
 from mcp_server.settings import Settings
 from mcp_server.transports.http import HttpFace
 from mcp_server.transports.journals import Journals
@@ -92,4 +93,5 @@ if __name__ == "__main__":
         serve(application, options)
     else:
         # As `mcp-server run` does.
-        run_uvicorn(application, **{**uvicorn_options(settings_of(options.mode)), "port": options.port})
+        settings = settings_of(options.mode)
+        run_uvicorn(application, settings, bound(settings.host, options.port))

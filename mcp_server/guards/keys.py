@@ -8,7 +8,9 @@ Without any, there are three answers, and none of them is "everybody":
 - production does not start;
 - `unkeyed="loopback"`: this machine only. The server cannot see which interface it was bound to, so each request is
   looked at (`keyring.is_local`); others get 401 and are told what to set;
-- `unkeyed="open"`: everybody, for development, said loudly once.
+- `unkeyed="open"`: everybody, for development.
+
+What is doubtful about that is said by the settings, which know it too, so that the log has it once.
 
 `tokens` knows what is no key of ours but may be somebody's token; both may be on at once, and a key is tried first. If
 it cannot be found out whether a token is valid, the request fails: no answer is not a yes.
@@ -16,7 +18,6 @@ it cannot be found out whether a token is valid, the request fails: no answer is
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
@@ -27,8 +28,6 @@ from mcp_server.guards.gate import Guard, Look
 from mcp_server.guards.keyring import Keyring, bearer_token, is_local
 from mcp_server.guards.paths import Paths
 from mcp_server.guards.refusals import Refusal, unauthorized
-
-_log = logging.getLogger(__name__)
 
 _NO_KEYS = "No key is configured: requests are answered on this machine only. Set MCP_API_KEY to serve others."
 
@@ -117,9 +116,3 @@ class KeyGuard(Guard):
         if production and problems:
             msg = f"MCP_API_KEY: {'; '.join(problems)}. In production, set long random keys."
             raise ValueError(msg)
-        if self._open:
-            _log.warning("No key is configured: everybody who reaches this server may use it. For development only.")
-        elif not self._keyed:
-            _log.warning(_NO_KEYS)
-        for weakness in keyring.weaknesses:
-            _log.warning("MCP_API_KEY: %s. Fine for a trial, refused in production.", weakness)

@@ -64,17 +64,17 @@ class ServingFields(BaseSettings):
 
     host: values.Address = _LISTENING.variable(
         "HOST",
-        "The address to listen on; 0.0.0.0 makes it reachable from other machines.",
-        default="127.0.0.1",
+        "The address to listen on; localhost is this machine alone, 0.0.0.0 lets other machines in, :: over IPv6 too.",
+        default="localhost",
         also=("PROXY_HOST", "MCP_HOST"),
-        read_by="main_http: uvicorn host",
+        read_by="main_http: listening",
     )
     port: values.Port = _LISTENING.variable(
         "PORT",
         "The port to listen on.",
         default=8000,
         also=("PROXY_PORT", "MCP_GATEWAY_PORT", "MCP_PORT"),
-        read_by="main_http: uvicorn port",
+        read_by="main_http: listening",
     )
     domain: values.Domain | None = _LISTENING.variable(
         "DOMAIN",

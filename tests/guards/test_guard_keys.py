@@ -197,11 +197,10 @@ def test_without_a_key_a_foreign_host_is_not_this_machine(host: str) -> None:
     assert get(guard, headers=[], **LOCAL).status == 401
 
 
-def test_for_development_everybody_is_served_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_for_development_everybody_is_served() -> None:
     guard, seen = guarded(unkeyed="open")
     assert [status(guard), status(guard, "Bearer anything")] == [200, 200]
     assert [caller_of(scope).key for scope in seen.scopes] == [None, None]
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @pytest.mark.parametrize("unkeyed", ["open", "loopback"])
@@ -239,10 +238,9 @@ def test_production_does_not_start_with_a_weak_key(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", PLACEHOLDERS)
-def test_elsewhere_a_weak_key_works_and_is_warned_of(key: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_elsewhere_a_weak_key_works(key: str) -> None:
     guard, _ = guarded(key)
     assert status(guard, f"Bearer {key}") == 200
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 @given(st.text(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), min_size=32, max_size=64))

@@ -304,9 +304,16 @@ def test_production_with_a_bad_key_does_not_start_and_does_not_show_it(tmp_path:
         assert key not in child.log()
 
 
-def test_development_without_a_key_says_so(tmp_path: Path) -> None:
-    with started(tmp_path, ENVIRONMENT="development") as child:
-        assert "everybody who reaches this server may use it" in child.log()
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("environment", "who"), [("development", "who can reach this server"), ("", "on this machine")]
+)
+def test_without_a_key_the_log_says_once_who_may_call(tmp_path: Path, workers: str, environment: str, who: str) -> None:
+    with started(tmp_path, WORKERS=workers, ENVIRONMENT=environment) as child:
+        child.tell(signal.SIGTERM)
+        assert child.leaves() == 0
+    [warning] = [line for line in child.log().splitlines() if "MCP_API_KEY" in line]
+    assert f"| WARNING | MCP_API_KEY is not set: anybody {who} may call it" in warning
 
 
 def test_several_workers_serve_the_same_session_and_count_together(tmp_path: Path) -> None:

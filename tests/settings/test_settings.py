@@ -34,7 +34,7 @@ def problems_of(dotenv: Path | None = None, **fields: Any) -> list[str]:
 
 def test_nothing_set_is_a_server_for_this_machine() -> None:
     settings = load_settings()
-    assert (settings.host, settings.port, settings.rate_limit) == ("127.0.0.1", 8000, "100/minute")
+    assert (settings.host, settings.port, settings.rate_limit) == ("localhost", 8000, "100/minute")
     assert (settings.production, settings.without_key, settings.keys) == (False, "loopback", ())
 
 
