@@ -57,10 +57,19 @@ def end_of(answer: Answer, most_bytes: int) -> dict[str, Any]:
     body = encode_object({"resultType": "complete", **plain})
     if len(body) > most_bytes:
         logger.warning("The result of a task has %d bytes, and is not kept: more than TASK_MAX_RESULT", len(body))
-        text = f"The result is too large to be kept ({len(body)} bytes of {most_bytes} allowed)"
-        body = encode_object({"resultType": "complete", **tool_error(text, Reason.TOO_LARGE)})
-    result = from_json(body)
+        return _not_kept(f"The result is too large to be kept ({len(body)} bytes of {most_bytes} allowed)")
+    try:
+        result = from_json(b'{"result":%b}' % body)[
+            "result"
+        ]  # as far down as in the record, where it must be read again
+    except ValueError:
+        return _not_kept("The result is nested too deep to be kept")
     return {"status": "completed", "result": result, "message": _said(result) if result.get("isError") else None}
+
+
+def _not_kept(text: str) -> dict[str, Any]:
+    result = {"resultType": "complete", **tool_error(text, Reason.TOO_LARGE)}
+    return {"status": "completed", "result": result, "message": _said(result)}
 
 
 def answered(task: Task, *, given: Mapping[str, Any], now: Callable[[], float]) -> Task | None:

@@ -51,6 +51,7 @@ class Reason:
     UNKNOWN_RESOURCE: Final = "unknown_resource"
     BAD_CURSOR: Final = "bad_cursor"
     BAD_ENVELOPE: Final = "bad_envelope"
+    NESTED_TOO_DEEP: Final = "nested_too_deep"
     BAD_PARAMS: Final = "bad_params"
     BAD_STATE: Final = "bad_state"
     INSUFFICIENT_SCOPE: Final = "insufficient_scope"
@@ -88,6 +89,8 @@ class Failure:
         A bare 400 with -32602 would send a client that speaks both eras back to the handshake, so only a broken
         envelope gets one. A legacy 404 means that the session is gone, so an unknown method must not be one.
         """
+        if self.reason == Reason.NESTED_TOO_DEEP:
+            return 413
         if modern and self.code == Code.INVALID_PARAMS and self.reason == Reason.BAD_ENVELOPE:
             return 400
         return (_MODERN_STATUS if modern else _LEGACY_STATUS).get(self.code, 200)
@@ -114,6 +117,11 @@ class ProtocolError(Exception):
 def parse_error(message: str = "Not valid JSON") -> ProtocolError:
     """The bytes are not JSON."""
     return ProtocolError(Code.PARSE_ERROR, message)
+
+
+def nested_too_deep() -> ProtocolError:
+    """The bytes may be JSON, but nobody should have to follow it that far down."""
+    return ProtocolError(Code.INVALID_REQUEST, "The JSON is nested too deep", {"reason": Reason.NESTED_TOO_DEEP})
 
 
 def invalid_request(message: str) -> ProtocolError:

@@ -13,13 +13,17 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from pydantic_core import from_json
 
-from mcp_server.protocol.errors import invalid_request, parse_error
+from mcp_server.protocol.errors import ProtocolError, invalid_request, nested_too_deep, parse_error
 from mcp_server.protocol.versions import MODERN_VERSIONS, UNSTATED
 
 RequestId: TypeAlias = int | str
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+
+_MARK: Final = b"\xef\xbb\xbf"
+_TOO_DEEP: Final = "recursion limit exceeded"
+"""In the parser's words."""
 
 # One of each of these is made per call, and a frozen dataclass costs three times as much to make:
 # they are not frozen, and nothing changes them once their era's adapter is done.
@@ -98,12 +102,25 @@ class Response:
 Message: TypeAlias = Request | Notification | Response
 
 
-def parse(data: bytes | bytearray | str) -> Json:
-    """JSON from bytes; refuses what JSON has not (NaN, Infinity, lone surrogates) and nesting beyond 200 levels."""
+def parse(data: bytes | bytearray) -> Json:
+    """JSON from bytes; refuses what JSON has not (NaN, Infinity, lone surrogates) and nesting beyond 200 levels.
+
+    The mark that some programs put in front of UTF-8 is ignored, as RFC 8259 (8.1) allows. Of a name that an object has
+    twice, the last value counts; as a body is parsed here and nowhere else, nobody can have seen the other.
+    """
     try:
         return from_json(data, allow_inf_nan=False)
-    except (ValueError, RecursionError) as error:
-        raise parse_error() from error
+    except ValueError as error:
+        if not data.startswith(_MARK):
+            raise _unreadable(error) from error
+    try:
+        return from_json(data[len(_MARK) :], allow_inf_nan=False)
+    except ValueError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: ValueError) -> ProtocolError:
+    return nested_too_deep() if _TOO_DEEP in str(error) else parse_error()
 
 
 def shape(body: Json) -> Message:

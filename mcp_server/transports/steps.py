@@ -81,7 +81,10 @@ class _Stream:
 
 def _answered(data: bytes) -> tuple[bool, RequestId | None]:
     """Whether a message is an answer, and to which request; the address of a message endpoint is no message."""
-    message = from_json(data) if data.startswith(b"{") else None
+    try:
+        message = from_json(data) if data.startswith(b"{") else None
+    except ValueError:  # it is nested deeper than we read; clients may read it
+        message = None
     if not is_object(message) or "method" in message:
         return False, None
     identity = message.get("id")

@@ -59,7 +59,7 @@ def pong(identity: int | str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", [*LEGACY_VERSIONS, V2026_07_28])
-@pytest.mark.parametrize("data", [b"{", b"hello", b"\xff\xfe", b"[" * 1000, b'{"id": NaN}'])
+@pytest.mark.parametrize("data", [b"{", b"hello", b"\xff\xfe", b'{"id": NaN}'])
 def test_what_is_not_json_is_answered_and_the_next_message_too(version: str, data: bytes) -> None:
     refused, answered = said_to(data, message("tools/list", {"_meta": meta()}, 2), version=version)
     assert (refused["error"]["code"], refused["id"]) == (-32700, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -270,9 +271,14 @@ def test_a_stranger_is_refused_before_his_body_is_read() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 5000 + b"1" + b"}" * 5000])
-def test_deep_json_is_no_json(body: bytes) -> None:
+def test_json_that_is_nested_too_deep_is_too_much(body: bytes) -> None:
     answer = visit(body, client=("127.0.0.1", 1))
-    assert (answer.status, answer.code) == (400, -32700)
+    assert (answer.status, answer.code, answer.json["id"]) == (413, -32600, None)
+
+
+def test_a_mark_in_front_of_a_body_is_ignored() -> None:
+    answer = visit(b"\xef\xbb\xbf" + json.dumps(LIST).encode(), client=("127.0.0.1", 1))
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize(

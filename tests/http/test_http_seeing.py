@@ -211,6 +211,26 @@ def test_the_steps_of_a_stream_are_in_the_log_in_the_usual_words(caplog: pytest.
     ]
 
 
+def test_an_answer_that_is_nested_deeper_than_we_read_passes_unread(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    server = shop()[0]
+
+    @server.tool
+    async def dig() -> object:
+        value: object = "the ground"
+        for _ in range(230):
+            value = [value]
+        return value
+
+    async def main() -> bytes:
+        async with serving(server, trace_requests=True) as web:
+            body = rpc("tools/call", {"name": "dig", "arguments": {}}, 7)
+            return (await web.ask(body, path="/mcp/sse")).body
+
+    assert b"the ground" in asyncio.run(main())
+    assert "=== SSE STREAM END === Stream closed after sending 1 event" in steps_of(caplog)
+
+
 def test_progress_and_addresses_are_counted_but_answer_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.protocol.errors import Code, ProtocolError
+from mcp_server.protocol.errors import Code, ProtocolError, Reason
 from mcp_server.protocol.messages import (
     STRANGER,
     Json,
@@ -64,9 +64,9 @@ def request(**members: Any) -> dict[str, Any]:
         b'"\\ud800"',
         b"{} {}",
         b"'a'",
-        b"\xef\xbb\xbf{}",
-        b"[" * 5000,
-        b"[" * 300 + b"]" * 300,
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf" * 5000 + b"{}",
+        b"\xfe\xff\x00{\x00}",
         b"9" * 5000,
     ],
 )
@@ -76,8 +76,28 @@ def test_what_is_not_json_is_a_parse_error(data: bytes) -> None:
     assert caught.value.failure.code == Code.PARSE_ERROR
 
 
+def test_a_mark_in_front_of_json_is_ignored() -> None:
+    assert parse(b"\xef\xbb\xbf" + b'{"a": 1}') == {"a": 1}
+
+
 def test_nesting_to_a_depth_of_a_hundred_is_read() -> None:
     assert parse(b"[" * 100 + b"]" * 100)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"[" * 5000, b"[" * 300 + b"]" * 300, b'{"a":' * 300 + b"1" + b"}" * 300, b"\xef\xbb\xbf" + b"[" * 300],
+)
+def test_deeper_nesting_is_said_to_be_that(data: bytes) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse(data)
+    failure = caught.value.failure
+    assert (failure.code, failure.reason) == (Code.INVALID_REQUEST, Reason.NESTED_TOO_DEEP)
+    assert [failure.status_of(modern=modern) for modern in (True, False)] == [413, 413]
+
+
+def test_of_a_name_that_stands_twice_the_last_value_counts() -> None:
+    assert parse(b'{"method": "tools/list", "method": "ping"}') == {"method": "ping"}
 
 
 @given(JSON)

@@ -32,6 +32,16 @@ def test_a_line_that_is_no_message_is_answered_and_the_pipe_lives_on() -> None:
     assert answered["id"] == 1
 
 
+def test_a_line_that_is_nested_too_deep_is_answered_and_the_pipe_lives_on() -> None:
+    refused, answered = answers(b"[" * 1000 + b"]" * 1000 + b"\n" + PING % 1, 2)
+    assert (refused["error"]["code"], refused["id"]) == (-32600, None)
+    assert answered["id"] == 1
+
+
+def test_a_mark_in_front_of_a_line_is_ignored() -> None:
+    assert answers(b"\xef\xbb\xbf" + PING % 1, 1)[0]["id"] == 1
+
+
 def test_blank_lines_are_nothing() -> None:
     assert answers(b"\n\r\n  \n\t\n" + PING % 1, 1)[0]["id"] == 1
 

@@ -50,6 +50,7 @@ class Shop:
         add(self.break_, name="break", task="optional")
         add(self.refuse, task="optional")
         add(self.large, task="optional")
+        add(self.deep, task="optional")
         add(self.blocks, task="optional")
         add(self.hang, task="optional", timeout=0.05)
         add(self.tell, task="optional")
@@ -105,6 +106,12 @@ class Shop:
 
     async def large(self, size: int) -> str:
         return "x" * size
+
+    async def deep(self, levels: int) -> object:
+        value: object = "the ground"
+        for _ in range(levels):
+            value = [value]
+        return value
 
     def blocks(self, ctx: Context) -> str:
         return f"thread {ctx.wait(ctx.elicit('One word?', FORM)).action}"

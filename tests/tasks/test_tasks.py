@@ -258,6 +258,17 @@ def test_a_result_that_is_too_large_is_not_kept() -> None:
     play(story)
 
 
+@pytest.mark.parametrize(("levels", "kept"), [(150, True), (230, False)])
+def test_a_result_that_is_nested_too_deep_to_be_read_again_is_not_kept(levels: int, kept: bool) -> None:
+    async def story() -> None:
+        async with Shop().client() as client:
+            task = await until(client, await begin(client, "deep", levels=levels), "completed")
+            assert ("isError" not in task["result"]) is kept
+            assert kept or "nested too deep" in said(task)
+
+    play(story)
+
+
 def test_a_task_tells_how_far_it_is() -> None:
     async def story() -> None:
         shop = Shop()
