@@ -43,6 +43,10 @@ class Bus(Protocol):
         """
         ...
 
+    async def others(self) -> int:
+        """How many others would hear a message now, as far as can be known; nobody, while the network is away."""
+        ...
+
     def listen(self, topic: str, listener: Listener) -> Callable[[], None]:
         """Hear what others publish about a topic, until the returned function is called."""
         ...

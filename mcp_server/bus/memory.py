@@ -28,6 +28,10 @@ class Wire:
         if bus in self._ends:
             self._ends.remove(bus)
 
+    def others(self, bus: MemoryBus) -> int:
+        """How many buses would hear this one."""
+        return len(self._ends) - 1 if bus in self._ends else 0
+
     def carry(self, sender: MemoryBus, topic: str, message: bytes) -> None:
         """Take a message from one bus to the others, in a moment: nobody hears of it before its sender goes on."""
         if sender in self._ends:
@@ -54,6 +58,10 @@ class MemoryBus:
     def publish(self, topic: str, message: bytes) -> None:
         """Send a message to the other ends of the wire."""
         self._wire.carry(self, topic, message)
+
+    async def others(self) -> int:
+        """How many other ends the wire has."""
+        return self._wire.others(self)
 
     def listen(self, topic: str, listener: Listener) -> Callable[[], None]:
         """Hear what the others publish about a topic."""

@@ -64,6 +64,8 @@ class RedisBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._away: set[str] = set()
         """Which of sending and listening does not work."""
+        self._sender: Any = None
+        """The connection for sending, while it works."""
         self._untold = False
         """Whether the others do not know yet that we have dropped something."""
         self.dropped = 0
@@ -103,6 +105,16 @@ class RedisBus:
             except asyncio.QueueFull:
                 self._drop()
 
+    async def others(self) -> int:
+        """How many others Redis knows to listen; somebody, if it does not say."""
+        if self._sender is None:
+            return 0
+        try:
+            ((_, listening),) = await self._sender.pubsub_numsub(self._channel)
+        except _FAILURES:
+            return 1
+        return max(0, listening - self.listening.is_set())
+
     def listen(self, topic: str, listener: Listener) -> Callable[[], None]:
         """Hear what others publish about a topic."""
         return self._listeners.add(topic, listener)
@@ -110,19 +122,26 @@ class RedisBus:
     async def _send(self, client: Any, works: Callable[[], None]) -> None:
         await client.ping()
         works()
-        if self._untold:
-            await self._tell_of_drops(client)
-        while True:
-            message = await self._queue.get()
-            try:
-                await client.publish(self._channel, message)
-                if self._untold:
-                    await self._tell_of_drops(client)
-            except _FAILURES:
-                self._drop()  # Redis may have passed it on, or not
-                raise
-            finally:
-                self._queue.task_done()
+        self._sender = client
+        try:
+            if self._untold:
+                await self._tell_of_drops(client)
+            while True:
+                await self._send_next(client)
+        finally:
+            self._sender = None
+
+    async def _send_next(self, client: Any) -> None:
+        message = await self._queue.get()
+        try:
+            await client.publish(self._channel, message)
+            if self._untold:
+                await self._tell_of_drops(client)
+        except _FAILURES:
+            self._drop()  # Redis may have passed it on, or not
+            raise
+        finally:
+            self._queue.task_done()
 
     async def _tell_of_drops(self, client: Any) -> None:
         await client.publish(self._channel, b"%s  " % self._name)

@@ -71,6 +71,10 @@ class Neighbours:
         finally:
             stop()
 
+    async def count(self) -> int:
+        """How many of them can be told something now, as far as can be known."""
+        return await self._bus.others()
+
     def tell(self, topic: str, message: Message) -> None:
         """Tell all of them something, soon; may be called from any thread."""
         if self._loop is not None:

@@ -6,8 +6,8 @@ watches, the end of the session, the cancellation of a call, and its answers to 
 
 A process that sees a session for the first time asks the others what they know of it, and so does one that may have
 missed something. Nothing waits for that: in the first moments, a process may know less than another. Only the end of
-a session is waited for, a moment, until another process has said that it knows: who ends a session may try at once
-whether it has ended, and no answer may then say otherwise.
+a session is waited for, a moment, until the other processes have said that they know: who ends a session may try at
+once whether it has ended, and no answer may then say otherwise.
 
 A session id is as good as a password for whoever has it, so on the bus a session goes by the digest of its id.
 """
@@ -30,7 +30,7 @@ from mcp_server.transports.session_ids import SessionIds, digest_of
 _SESSIONS: Final = "sessions"
 _ANSWERS: Final = "answers"
 _PATIENCE: Final = 0.5
-"""Seconds that the end of a session may wait for another process; there may be none."""
+"""Seconds that the end of a session may wait for the other processes; one of them may have stalled."""
 
 
 class SessionNews(Message):
@@ -90,7 +90,8 @@ class Elsewhere:
         self._asked = asked
         self._ended = ended
         self._cancelled = cancelled
-        self._ending: dict[str, asyncio.Event] = {}
+        self._ending: dict[str, asyncio.Semaphore] = {}
+        """Sessions that end, and how many processes have said that they know it."""
         sessions.report_to(self._session_told)
         asked.pass_on = self._pass_on
         neighbours.listen(_SESSIONS, TypeAdapter(SessionNews), self._session_heard, sessions.doubt)
@@ -101,13 +102,16 @@ class Elsewhere:
         self._session_told(digest_of(session_id), "cancelled", request_id)
 
     async def end_is_known(self, session_id: str) -> None:
-        """Wait until another process knows that this session has ended, or until there seems to be none."""
+        """Wait until the other processes know that this session has ended; not at all, if there are none."""
         digest = digest_of(session_id)
-        known = self._ending.setdefault(digest, asyncio.Event())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                await known.wait()
-        self._ending.pop(digest, None)
+        known = self._ending[digest] = asyncio.Semaphore(0)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    for _ in range(await self._neighbours.count()):
+                        await known.acquire()
+        finally:
+            self._ending.pop(digest, None)
 
     def _session_told(self, digest: str, what: Any, value: str | int | None) -> None:
         self._neighbours.tell(_SESSIONS, SessionNews(session=digest, what=what, value=value))
@@ -121,7 +125,7 @@ class Elsewhere:
             return
         if news.what == "gone":
             if (known := self._ending.get(news.session)) is not None:
-                known.set()
+                known.release()
             return
         if news.what == "wanted":
             self._sessions.repeat(news.session)

@@ -120,6 +120,40 @@ def test_a_message_reaches_everybody_but_its_sender(new_bus: Callable[[], Bus]) 
     asyncio.run(main())
 
 
+def test_a_bus_knows_how_many_others_hear_it(new_bus: Callable[[], Bus]) -> None:
+    async def main() -> None:
+        alone, *others = [new_bus() for _ in range(3)]
+        assert await alone.others() == 0
+        async with joined(alone):
+            await _until_so(alone, 0)
+            async with joined(*others):
+                await _until_so(alone, 2)
+            await _until_so(alone, 0)
+        assert await alone.others() == 0
+
+    asyncio.run(main())
+
+
+async def _until_so(bus: Bus, others: int) -> None:
+    """Wait until it knows so many; it counts nobody before its own connections work."""
+    async with asyncio.timeout(PATIENCE):
+        while await bus.others() != others:  # noqa: ASYNC110 - nobody is told when somebody else has come
+            await asyncio.sleep(0.01)
+
+
+def test_a_redis_that_does_not_say_who_listens_has_somebody_who_does(tmp_path: Path) -> None:
+    async def main(url: str) -> None:
+        bus = RedisBus(url)
+        async with joined(bus):
+            await _until_so(bus, 1)
+
+    with own_redis(tmp_path) as server:
+        client: Any = redis.Redis(port=server.port)
+        client.execute_command("ACL", "SETUSER", "limited", "on", ">word", "~*", "&*", "+@all", "-pubsub")
+        client.close()
+        asyncio.run(main(server.url.replace("redis://", "redis://limited:word@")))
+
+
 def test_a_message_is_any_bytes_and_reaches_its_topic_only(new_bus: Callable[[], Bus]) -> None:
     messages = [b"", b" ", b"two words\n", bytes(range(256)), b"x" * 2_000_000]
 
