@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 from pydantic import BaseModel
+from typing_extensions import deprecated
 
 from mcp_server import asking
 from mcp_server.asking import Elicited, Sampled
@@ -23,6 +24,12 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+
+# Each warning appears once for each place that calls, as Python's warnings do.
+_LOGGING: Final = "Logging is deprecated since MCP 2026-07-28: use Python's logging, or OpenTelemetry"
+_SAMPLING: Final = "Sampling is deprecated since MCP 2026-07-28: ask a model provider directly"
+_ROOTS: Final = "Roots are deprecated since MCP 2026-07-28: take directories from arguments or settings"
 
 
 class Context:
@@ -109,22 +116,27 @@ class Context:
 
     report_progress = progress
 
+    @deprecated(_LOGGING)
     async def log(self, level: LogLevel, message: Any, *, logger: str | None = None) -> None:
         """Send the caller a log message, a text or any JSON value, if it wants messages of this level."""
         await self._call.log(level, message, logger)
 
+    @deprecated(_LOGGING)
     async def debug(self, message: Any, *, logger: str | None = None) -> None:
         """Log at level debug, to the caller."""
         await self._call.log("debug", message, logger)
 
+    @deprecated(_LOGGING)
     async def info(self, message: Any, *, logger: str | None = None) -> None:
         """Log at level info, to the caller."""
         await self._call.log("info", message, logger)
 
+    @deprecated(_LOGGING)
     async def warning(self, message: Any, *, logger: str | None = None) -> None:
         """Log at level warning, to the caller."""
         await self._call.log("warning", message, logger)
 
+    @deprecated(_LOGGING)
     async def error(self, message: Any, *, logger: str | None = None) -> None:
         """Log at level error, to the caller."""
         await self._call.log("error", message, logger)
@@ -153,6 +165,7 @@ class Context:
         """Have the user visit a page, for secrets and payments, which must not pass through the client."""
         return await asking.elicit_url(self._call, message, url, key)
 
+    @deprecated(_SAMPLING)
     async def sample(
         self,
         messages: str | Sequence[Any],
@@ -174,6 +187,7 @@ class Context:
         }
         return await asking.sample(self._call, messages, options, key)
 
+    @deprecated(_ROOTS)
     async def roots(self, *, key: str | None = None) -> list[dict[str, Any]]:
         """The directories that the client works in: each has a `uri` and perhaps a `name`."""
         return await asking.roots(self._call, key)

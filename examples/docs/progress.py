@@ -14,7 +14,6 @@ async def index(pages: Annotated[int, Field(ge=1, le=1000, description="How many
     for page in range(pages):
         await asyncio.sleep(0)  # the work
         await ctx.progress(page + 1, pages)
-    await ctx.info(f"{pages} pages have been indexed")
     return "done"
 
 

@@ -1,5 +1,7 @@
 """Questions to the user: one straight line of awaits for every version, and what a client may do to the rounds."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio

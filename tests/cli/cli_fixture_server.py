@@ -1,5 +1,7 @@
 """A server whose tools take and answer every kind of thing."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 from typing import Any

@@ -4,6 +4,8 @@ python -m tests.conformance.everything --port 8000 [--token T]
 python -m tests.conformance.everything --stdio
 """
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import argparse

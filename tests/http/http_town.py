@@ -1,5 +1,7 @@
 """A server that runs in several processes at once, for the tests of what they tell each other."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """Questions to clients before 2026-07-28 over HTTP: they go out on the call's own stream, and come back as a POST."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio

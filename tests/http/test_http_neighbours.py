@@ -1,5 +1,7 @@
 """Two processes of one server, side by side in memory: what a client tells one of them, the other knows."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio

@@ -4,6 +4,8 @@
 as its lifespan, so that no test sees what another has done.
 """
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """A server whose tools are tasks, and clients of it; nothing in it happens before a test says so."""
 
+# pyright: reportDeprecated=false
+
 from __future__ import annotations
 
 import asyncio
