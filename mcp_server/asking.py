@@ -6,6 +6,7 @@ version, is the business of the call.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ D = TypeVar("D")
 _ELICIT: Final = "elicitation/create"
 _SAMPLE: Final = "sampling/createMessage"
 _ROOTS: Final = "roots/list"
+
+_PAGE: Final = re.compile(
+    r"(https://[^/?#@\s\\]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)([/?#]\S*)?", re.IGNORECASE
+)
+"""A page that nobody can read or change on its way, or one of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ async def elicit_form(call: Call, message: str, schema: type[BaseModel] | Mappin
 
 
 async def elicit_url(call: Call, message: str, url: str, key: str | None) -> Elicited[None]:
-    """Have the user visit a page, for what must not pass through the client."""
+    """Have the user visit a page, for what must not pass through the client; raises `ValueError` for what is none."""
+    _refuse_in_clear(url)
     params = {"mode": "url", "message": message, "url": url}
     if call.request.peer.version == V2025_11_25:
         params["elicitationId"] = secrets.token_urlsafe(16)
@@ -110,6 +117,12 @@ async def roots(call: Call, key: str | None) -> list[dict[str, Any]]:
         return found if is_list(found) else None
 
     return await ask(call, _ROOTS, {}, {"roots": {}}, read, key=key)
+
+
+def _refuse_in_clear(url: str) -> None:
+    if not _PAGE.fullmatch(url):
+        msg = "elicit_url takes an address that begins with https:// or http://localhost, and has no password in it"
+        raise ValueError(msg)
 
 
 def _form_of(schema: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:

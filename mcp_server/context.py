@@ -162,7 +162,15 @@ class Context:
         return await asking.elicit_form(self._call, message, schema, key)
 
     async def elicit_url(self, message: str, url: str, *, key: str | None = None) -> Elicited[None]:
-        """Have the user visit a page, for secrets and payments, which must not pass through the client."""
+        """Have the user visit a page, for secrets and payments, which must not pass through the client.
+
+        The address begins with `https://`, says nothing about the user and opens nothing by itself, as whoever gets it
+        can visit it. The page finds out who visits, and that it is the `principal` of this call, before it takes
+        anything.
+
+        Raises:
+            ValueError: It is no such address.
+        """
         return await asking.elicit_url(self._call, message, url, key)
 
     @deprecated(_SAMPLING)

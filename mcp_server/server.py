@@ -85,8 +85,8 @@ class Server:
             given, the operator says (`TOOL_TIMEOUT`, 10 s), or over stdio it is 60 s.
         max_threads: How many plain `def` functions may run at once.
         ignored_arguments: Arguments that some clients add to every call, to be dropped rather than refused.
-        lint: What happens to a tool that lets callers send any amount: it is reported (`warn`), refused (`error`), or
-            neither (`off`).
+        lint: What happens to a tool that lets callers send any amount, and to a misleading URI: it is reported
+            (`warn`), refused (`error`), or neither (`off`).
         page_size: How many entries a list shows at once. Several clients read only the first page.
         ttl_ms: How long clients may keep lists and resources, in milliseconds.
         cache_scope: Whether what they keep may be shared between users (`public`) or not (`private`).

@@ -31,6 +31,10 @@ T = TypeVar("T")
 
 _LEVEL: Final = {level: weight for weight, level in enumerate(LOG_LEVELS)}
 _LEGACY_DEFAULT_LEVEL: Final = "info"
+PROGRESS_AT_ONCE: Final = 100
+"""How much progress a call may tell as fast as it likes."""
+_PROGRESS_EVERY: Final = 0.05
+"""Seconds between two reports of progress beyond that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,8 @@ class Call:
     _task: asyncio.Task[Any] | None = None
     _timer: asyncio.TimerHandle | None = None
     _progress = float("-inf")
+    _progress_due = 0.0
+    """When the next progress would be due if each came at its time, on the clock of `time.monotonic`."""
     _held = 0.0
     _holders = 0
 
@@ -192,13 +198,22 @@ class Call:
             await self.line.send(method, params, self.request)
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
-        """Tell the caller how far the work is, if it asked to be told and if that is further than before."""
+        """Tell the caller how far the work is, if it asked to be told and if that is further than before.
+
+        A tool may report each of a million rows. Nobody reads that fast, so beyond a good start what comes too soon is
+        left out; where the work ends is told by the answer.
+        """
         if self.task is not None:
             self.task.say(progress, total, message)
             return
         token = self.request.progress_token
         if token is None or not progress > self._progress:
             return
+        now = time.monotonic()
+        due = max(self._progress_due, now)
+        if due - now > (PROGRESS_AT_ONCE - 1) * _PROGRESS_EVERY:
+            return
+        self._progress_due = due + _PROGRESS_EVERY
         self._progress = progress
         params: dict[str, Any] = {"progressToken": token, "progress": progress}
         if total is not None:

@@ -49,6 +49,13 @@ def lint(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def lint_uri(uri: str) -> list[str]:
+    """What would mislead a client about the URI of a resource, or of many."""
+    if uri.lower().startswith(("http:", "https:")):
+        return ["clients take a URI of the web for something that they may fetch there: choose a scheme of your own"]
+    return []
+
+
 def _unbounded(node: Mapping[str, Any]) -> Iterator[str]:
     kind = node.get("type")
     if kind in {"integer", "number"} and not (_BOUNDED_BY_VALUE & node.keys() or _has_both_ends(node)):

@@ -18,12 +18,19 @@ TAGS_KEY: Final = "mcp-server/tags"
 
 @dataclass(frozen=True, slots=True)
 class Icon:
-    """A picture for a list, by its URI; `sizes` such as `48x48` or `any`."""
+    """A picture for a list, by its URI; `sizes` such as `48x48` or `any`.
+
+    Clients show no other than `https:` and `data:image/`, which can neither run nor lead into somebody's network.
+    """
 
     src: str
     mime_type: str | None = None
     sizes: tuple[str, ...] = ()
     theme: Literal["light", "dark"] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.src.lower().startswith(("https://", "data:image/")):
+            raise RegistrationError(f"icon {self.src[:80]!r}: give an address that begins with https:// or data:image/")
 
     def listing(self) -> dict[str, Any]:
         """The icon as a list shows it."""

@@ -39,8 +39,8 @@ class Registry:
     """Everything a server offers.
 
     `ignored_arguments` names arguments that some clients add by themselves: they are dropped before a tool's own are
-    validated. `lint` says what becomes of unbounded or undescribed arguments. Clients that read one page only are
-    common, hence the large pages.
+    validated. `lint` says what becomes of unbounded or undescribed arguments, and of misleading URIs. Clients that read
+    one page only are common, hence the large pages.
     """
 
     def __init__(
@@ -82,6 +82,8 @@ class Registry:
         if isinstance(entry, Tool):
             entry = self._admitted(entry)
         key = key_of(entry)
+        if isinstance(entry, Resource | ResourceTemplate):
+            self._advise(f"resource {key}", hosts.lint_uri(key))
         with self._writing:
             entries = self._entries[kind]
             if key in entries and not replace:
@@ -160,13 +162,16 @@ class Registry:
 
     def _admitted(self, tool: Tool) -> Tool:
         """A tool as this registry serves it."""
-        advice = hosts.lint(tool.input_schema) if self._lint != "off" else []
-        if advice and self._lint == "error":
-            raise RegistrationError(f"tool {tool.name}: {'; '.join(advice)}")
-        if advice:
-            _log.warning("tool %s: %s", tool.name, "; ".join(advice))
+        if self._lint != "off":
+            self._advise(f"tool {tool.name}", hosts.lint(tool.input_schema))
         own = tool.input_schema.get("properties", {})
         return changed(tool, ignored=frozenset(name for name in self._ignored if name not in own))
+
+    def _advise(self, what: str, advice: list[str]) -> None:
+        if advice and self._lint == "error":
+            raise RegistrationError(f"{what}: {'; '.join(advice)}")
+        if advice and self._lint != "off":
+            _log.warning("%s: %s", what, "; ".join(advice))
 
 
 class _Lists:

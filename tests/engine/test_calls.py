@@ -15,7 +15,7 @@ from clients import Client, turns
 from fakes import FakeService, Tool, meta
 from talking import DONE, talk, waits_for_ever
 
-from mcp_server.engine.calls import Call
+from mcp_server.engine.calls import PROGRESS_AT_ONCE, Call
 from mcp_server.engine.in_flight import MAX_IN_FLIGHT
 from mcp_server.protocol.messages import LOG_LEVELS
 from mcp_server.protocol.results import Result, text_content
@@ -57,6 +57,17 @@ def test_progress_only_ever_grows(odd: float) -> None:
         return [heard["params"]["progress"] for heard in client.heard]
 
     assert talk(progressing(0, 0, 2, 1, 2, odd, 2.5), talking) == [0, 2, 2.5]
+
+
+def test_progress_that_nobody_could_follow_is_left_out() -> None:
+    async def talking(client: Client) -> Any:
+        await client.call("tool", _meta=meta(progressToken=1))
+        return [heard["params"]["progress"] for heard in client.heard]
+
+    told = talk(progressing(*range(1, 10_001)), talking)
+    assert told[:PROGRESS_AT_ONCE] == list(range(1, PROGRESS_AT_ONCE + 1))
+    assert told == sorted(set(told))
+    assert len(told) < 10_000
 
 
 def test_progress_needs_neither_a_total_nor_a_message() -> None:

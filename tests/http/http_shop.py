@@ -15,6 +15,7 @@ from mcp_server import Context, Header, Server, ToolError, ToolResult
 
 SECRET = "sk-live-4711-do-not-tell"
 PATIENCE = 60.0
+Width = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Stage:
@@ -83,12 +84,14 @@ def _waits(server: Server, stage: Stage) -> None:
     """What takes its time."""
 
     @server.tool
-    async def wait(ctx: Context, steps: Annotated[int, Field(ge=0, le=1_000_000)] = 0, label: str = "") -> str:
-        """Tell of some steps, then wait to be released."""
+    async def wait(
+        ctx: Context, steps: Annotated[int, Field(ge=0, le=100)] = 0, label: str = "", width: Width = 100
+    ) -> str:
+        """Tell of some steps, each in so many characters, then wait to be released."""
         stage.note("began" + label)
         try:
             for step in range(steps):
-                await ctx.progress(step + 1, steps, "x" * 100)
+                await ctx.progress(step + 1, steps, "x" * width)
             stage.note("waits" + label)
             await stage.release_of(label).wait()
         except asyncio.CancelledError:

@@ -121,7 +121,7 @@ class Flood:
     async def does_not_read(self, dice: Dice, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Asks for much and reads none of it."""
         cast("asyncio.Transport", writer.transport).pause_reading()
-        writer.write(_request("wait", {"steps": 10_000, "label": "never"}, token="t"))
+        writer.write(_request("wait", {"steps": 100, "width": 20_000, "label": "never"}, token="t"))
         await writer.drain()
         await asyncio.sleep(dice.random())
 

@@ -145,7 +145,7 @@ def test_a_slow_reader_stalls_nobody_and_is_let_go_when_it_leaves(child: Child) 
     """Peers' failure 2: one slow reader stalls every other request."""
     label = f"slow{child.port}"
     with Wire(child.port, receive_buffer=4096) as wire:
-        wire.call("wait", {"steps": 1_000_000, "label": label}, token="t")
+        wire.call("wait", {"steps": 100, "width": 1_000_000, "label": label}, token="t")
         child.sees("began" + label)
         for _ in range(20):
             assert child.call("add", {"a": 1, "b": 2})["structuredContent"] == {"sum": 3}

@@ -123,6 +123,7 @@ async def whoami(ctx: Context) -> dict[str, Any]:
         "version": ctx.protocol_version,
         "client": ctx.client_info and ctx.client_info.get("name"),
         "capabilities": dict(ctx.client_capabilities),
+        "trace": {key: ctx.meta[key] for key in ("traceparent", "tracestate", "baggage") if key in ctx.meta},
     }
 
 
@@ -161,6 +162,13 @@ async def climb(ctx: Context) -> str:
     for step in (1, 2, 2, 1.5, 3):
         await ctx.progress(step, total=3, message=f"step {step}")
     return "at the top"
+
+
+async def race(ctx: Context) -> str:
+    """Report progress faster than anybody can follow."""
+    for step in range(1, 10_001):
+        await ctx.progress(step)
+    return "at the goal"
 
 
 async def mutter(ctx: Context, journal: Inject[Journal]) -> str:
@@ -279,6 +287,11 @@ async def ask_to_visit(ctx: Context) -> str:
     return (await ctx.elicit_url("Pay here", "https://pay.example.com")).action
 
 
+async def ask_to_visit_at(url: Text, ctx: Context) -> str:
+    """Ask the user to visit any page."""
+    return (await ctx.elicit_url("Pay here", url)).action
+
+
 async def ask_before_reading(ctx: Context) -> str:
     """A resource, or a prompt, for those who say who they are."""
     answer = await ctx.elicit("Your name?", FORM, key="name")
@@ -286,7 +299,7 @@ async def ask_before_reading(ctx: Context) -> str:
 
 
 def _add_questions(server: Server) -> None:
-    for function in (ask_name, ask_twice, ask_model, ask_roots, ask_to_visit):
+    for function in (ask_name, ask_twice, ask_model, ask_roots, ask_to_visit, ask_to_visit_at):
         server.add_tool(function)
 
 
@@ -294,9 +307,9 @@ def _add_tools(server: Server) -> None:
     server.add_tool(add, title="Addition", icons=[ICON], read_only=True, meta={"com.example/kind": "sum"})
     server.add_tool(shape, input_schema=GIVEN_SCHEMA)
     server.add_tool(never, timeout=0.1)
-    for function in (echo, count, nothing, whoami, wait, stopped, hold_thread, let_go, climb, mutter, let_mutter):
+    for function in (echo, count, nothing, whoami, wait, stopped, hold_thread, let_go, climb, race, mutter):
         server.add_tool(function)
-    for function in (chatter, fail, crash, lie, show, be_noisy, touch):
+    for function in (let_mutter, chatter, fail, crash, lie, show, be_noisy, touch):
         server.add_tool(function)
     server.add_tool(refuse_to_stop)
     server.add_tool(route)

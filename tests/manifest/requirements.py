@@ -116,6 +116,7 @@ _BASE: Final = {
     "B8b": _modern("A method that has been removed gets -32601.", "basic/index#error-codes"),
     "B8c": _legacy("A method that came later gets -32601.", "basic/index#error-codes"),
     "B8d": _always("A method of a capability that is not advertised gets -32601.", "server/discover"),
+    "B13": _modern("The trace that a caller is in reaches the tool, to be passed on.", "basic/index#_meta", "MAY"),
     "B9": _modern("No error has a code that is reserved or out of use.", "basic/index#error-codes"),
 }
 
@@ -123,6 +124,8 @@ _MESSAGES: Final = {
     "M1": _always("An answer bears the id of its request, in the same JSON type.", "basic/index#responses"),
     "M2": _always("An id that is neither string nor integer gets -32600.", "basic/index#requests"),
     "M3": _always("What is not JSON gets -32700, and the connection lives on.", "basic/index#messages"),
+    "M3b": _ours("JSON that is nested too deep to be read gets -32600, and the connection lives on."),
+    "M3c": _ours("The mark that some programs put in front of UTF-8 is ignored."),
     "M4": _always("JSON that is not a message gets -32600, and the connection lives on.", "basic/index#messages"),
     "M5a": Requirement(
         text="An array of requests gets an array of answers.",
@@ -149,6 +152,11 @@ _NEGOTIATION: Final = {
     "N1": _legacy("A handshake at a version that is served gets that version.", "basic/lifecycle#version-negotiation"),
     "N2": _legacy(
         "A handshake at any other version gets the newest that has handshakes.", "basic/lifecycle#version-negotiation"
+    ),
+    "B15": _legacy(
+        "A handshake is never refused for its version: it is told one that is served.",
+        "basic/lifecycle#version-negotiation",
+        "SHOULD",
     ),
     "N3": _legacy(
         "A handshake is told name, version, capabilities and instructions.", "basic/lifecycle#initialization"
@@ -213,6 +221,9 @@ _PATTERNS: Final = {
         "Progress is told under the caller's token, to those who gave one.", "basic/patterns/progress#progress-flow"
     ),
     "P7c": _always("No progress is told after the answer.", "basic/patterns/progress#behavior-requirements"),
+    "P7e": _always(
+        "Progress that nobody could follow is left out.", "basic/patterns/progress#implementation-notes", "SHOULD"
+    ),
     "P7d": Requirement(
         text="Progress may say something.",
         spec=f"{V2025_03_26}/basic/utilities/progress#progress-flow",
@@ -259,6 +270,11 @@ _ASKING: Final = {
     "P5d": _modern("Answers of the wrong shape get -32602.", "basic/patterns/mrtr"),
     "P6": Requirement(text="A user may decline.", spec=f"{V2026_07_28}/client/elicitation", since=V2025_06_18),
     "E1": _modern("A form is flat, and has the fields that every client can show.", "client/elicitation"),
+    "E2": Requirement(
+        text="No page is asked for that could be read on its way, or that its address alone opens.",
+        spec=f"{V2026_07_28}/client/elicitation#safe-url-handling",
+        since=V2025_11_25,
+    ),
     "E3": _modern("A page to visit is asked for without an id of its own.", "client/elicitation"),
     "D1a": Requirement(
         text="An older client is asked in a request of its own, in the course of the call.",
@@ -393,6 +409,12 @@ _TASKS: Final = {
     "X1a": _task("A caller who takes a task gets a flat one, which can be looked up at once.", "task-creation"),
     "X1b": _task("A caller who takes none is never answered with one.", "capability-negotiation"),
     "X1c": _task("A tool that has only a task gets -32021 for a caller who takes none.", "capability-negotiation"),
+    "T9": Requirement(
+        text="The id of what the server keeps cannot be guessed.",
+        spec=f"{V2026_07_28}/server/tools#stateful-tools",
+        level="SHOULD",
+        since=V2025_11_25,
+    ),
     "X2a": _task("A task that does not exist gets -32602.", "protocol-errors"),
     "X2b": _task("Whoever does not declare the extension gets -32021 for all about tasks.", "protocol-errors"),
     "X2c": _task("What only 2025-11-25 asks gets -32601, and its parameter is ignored.", "backward-compatibility"),
@@ -455,6 +477,19 @@ _HTTP: Final = {
     "H9b": _http("Asked with GET or DELETE, there is nothing.", "sessions", "SHOULD", since=V2026_07_28),
     "H10": _http("An id means nothing to another request.", "sending-messages-to-the-server", since=V2026_07_28),
     "H11": _http("A notification gets 202 and no body.", "sending-messages-to-the-server"),
+    "H12": Requirement(
+        text="A client of 2024-11-05 is told where to send its messages, and gets every answer on its stream.",
+        spec=f"{V2024_11_05}/basic/transports#http-with-sse",
+        level="MAY",
+        until=V2024_11_05,
+        transports=("http+sse",),
+    ),
+    "H13": Requirement(
+        text="A page that may call may send every header of the protocol, and read what clients need.",
+        spec="",
+        level="OURS",
+        transports=("http", "events"),
+    ),
     "H14": _http("A response gets 400: there was no question.", "sending-messages-to-the-server", since=V2026_07_28),
     "P11": _http(
         "A subscription that the server ends gets its result, and its stream ends.", "cancellation", "SHOULD",
@@ -476,6 +511,15 @@ _OFFLINE: Final = {
     ),
     "T8": _offline("An argument that no header can repeat is refused.", "server/tools"),
     "R2d": _offline("What is no URI is refused.", "server/resources"),
+    "R4": _offline(
+        "A resource whose URI is one of the web is advised against.", "server/resources#common-uri-schemes", "SHOULD"
+    ),
+    "B14": _offline("An icon that is neither at https: nor a picture in data: is refused.", "basic/index#icons"),
+    "B16": _offline(
+        "Whoever writes a tool with what is deprecated is warned by Python, and nothing of it reaches a wire.",
+        "deprecated",
+        "SHOULD",
+    ),
     "X6a": _offline("A tool whose app is nowhere stops the start.", "basic/versioning"),
     "X6b": _always("A tool with an app has a result for those who cannot show it.", "basic/versioning"),
     "X8": _always("Skills are there only if a folder of them was added.", "basic/versioning"),

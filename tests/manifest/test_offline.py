@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from mcp_server import Header, RegistrationError, Server
+from mcp_server import Header, Icon, RegistrationError, Server
 
 OBJECT: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -48,6 +48,35 @@ def test_an_argument_that_no_header_can_repeat_is_refused(name: str) -> None:
 def test_what_is_no_uri_is_refused(uri: str) -> None:
     with pytest.raises(RegistrationError):
         Server("s").add_resource("text", uri)
+
+
+@pytest.mark.requirement("R4")
+@pytest.mark.parametrize("uri", ["https://example.com/a", "HTTP://example.com/{name}"])
+def test_a_resource_at_an_address_of_the_web_is_advised_against(uri: str, caplog: pytest.LogCaptureFixture) -> None:
+    def text(name: str = "") -> str:
+        return name
+
+    Server("s").resource(uri)(text)
+    assert "choose a scheme of your own" in caplog.text
+    with pytest.raises(RegistrationError, match="choose a scheme of your own"):
+        Server("s", lint="error").resource(uri)(text)
+    caplog.clear()
+    Server("s").resource("notes://{name}")(text)
+    Server("s", lint="off").resource(uri)(text)
+    assert caplog.text == ""
+
+
+@pytest.mark.requirement("B14")
+@pytest.mark.parametrize("src", ["http://example.com/i.png", "javascript:alert(1)", "data:text/html,x", "i.png", ""])
+def test_an_icon_that_no_client_shows_is_refused(src: str) -> None:
+    with pytest.raises(RegistrationError, match="https:// or data:image/"):
+        Icon(src)
+
+
+@pytest.mark.requirement("B14")
+@pytest.mark.parametrize("src", ["https://example.com/i.png", "data:image/png;base64,AA=="])
+def test_an_icon_that_clients_show_is_taken(src: str) -> None:
+    assert Icon(src).listing() == {"src": src}
 
 
 @pytest.mark.requirement("X6a")

@@ -194,6 +194,42 @@ async def test_a_page_to_visit_has_no_id_of_its_own(connect: Connect) -> None:
         assert asked["params"] == {"mode": "url", "message": "Pay here", "url": "https://pay.example.com"}
 
 
+@pytest.mark.requirement("E2")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pay.example.com",
+        "http://localhost.example.com/",
+        "https://ada:secret@pay.example.com/",
+        "https://pay.example.com\\@evil.example.com/",
+        "https://",
+        "pay.example.com",
+        "javascript:alert(1)",
+        "https://pay.example.com/ x",
+    ],
+)
+@on_loop
+async def test_no_page_is_asked_for_that_is_not_safe_to_visit(connect: Connect, url: str) -> None:
+    async with connected(connect) as session:
+        params: Message = {"name": "ask_to_visit_at", "arguments": {"url": url}}
+        meta = {PREFIX + "clientCapabilities": EVERYTHING} if session.modern else None
+        result = await session.request("tools/call", params, meta=meta)
+        assert result["isError"]
+        assert "Pay here" not in str(session.received)
+
+
+@pytest.mark.requirement("E2")
+@pytest.mark.parametrize("url", ["https://pay.example.com/@ada?x=1#y", "http://localhost:8000/pay", "HTTP://[::1]"])
+@on_loop
+async def test_a_page_that_is_safe_to_visit_is_asked_for(connect: Connect, url: str) -> None:
+    async with connected(connect) as session:
+        params: Message = {"name": "ask_to_visit_at", "arguments": {"url": url}}
+        meta = {PREFIX + "clientCapabilities": EVERYTHING} if session.modern else None
+        asked = await session.ask("tools/call", params, meta=meta)
+        await session.wait_for(lambda each: url in json.dumps(each))
+        await session.cancel(asked)
+
+
 @pytest.mark.requirement("D1a")
 @on_loop
 async def test_an_older_client_is_asked_in_the_course_of_the_call(connect: Connect) -> None:

@@ -166,6 +166,20 @@ async def test_a_request_knows_nothing_of_the_one_before(connect: Connect) -> No
         assert second["structuredContent"]["capabilities"] == {}
 
 
+@pytest.mark.requirement("B13")
+@on_loop
+async def test_the_trace_of_a_caller_reaches_the_tool(connect: Connect) -> None:
+    trace = {
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "tracestate": "rojo=00f067aa0ba902b7",
+        "baggage": "tenant=acme",
+    }
+    async with connect() as session:
+        traced = (await session.call("whoami", meta=trace))["structuredContent"]["trace"]
+        untraced = (await session.call("whoami"))["structuredContent"]["trace"]
+        assert (traced, untraced) == (trace, {})
+
+
 @pytest.mark.requirement("B8a")
 @pytest.mark.parametrize("method", ["nothing/known", "", "Tools/List", "tools/lists", "notifications/cancelled"])
 @on_loop

@@ -58,14 +58,34 @@ async def test_an_id_of_another_type_is_refused(connect: Connect, identity: Any)
 
 
 @pytest.mark.requirement("M3")
-@pytest.mark.parametrize(
-    "garbage", [b"{", b"hello", b"\xff\xfe", b'{"a": NaN}', b'{"jsonrpc":"2.0"}}', b"[" * 100_000, b'"\\ud800"']
-)
+@pytest.mark.parametrize("garbage", [b"{", b"hello", b"\xff\xfe", b'{"a": NaN}', b'{"jsonrpc":"2.0"}}', b'"\\ud800"'])
 @on_loop
 async def test_what_is_not_json_is_refused_and_the_connection_lives_on(connect: Connect, garbage: bytes) -> None:
     async with connect() as session:
         await session.send(garbage)
         assert (await session.response(None))["error"]["code"] == -32700
+        await session.settle()
+
+
+@pytest.mark.requirement("M3b")
+@pytest.mark.parametrize(
+    "deep", [b"[" * 100_000, b'{"jsonrpc":"2.0","id":1,"method":' + b"[" * 300 + b"]" * 300 + b"}"]
+)
+@on_loop
+async def test_what_is_nested_too_deep_is_refused_and_the_connection_lives_on(connect: Connect, deep: bytes) -> None:
+    async with connect() as session:
+        await session.send(deep)
+        error = (await session.response(None))["error"]
+        assert (error["code"], error["data"]) == (-32600, {"reason": "nested_too_deep"})
+        await session.settle()
+
+
+@pytest.mark.requirement("M3c")
+@on_loop
+async def test_the_mark_of_utf_8_is_ignored(connect: Connect) -> None:
+    async with connect() as session:
+        await session.send(b"\xef\xbb\xbf[]")
+        assert (await session.wait_for(lambda each: "error" in each))["error"]["code"] == -32600
         await session.settle()
 
 

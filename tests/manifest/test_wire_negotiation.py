@@ -36,7 +36,7 @@ async def test_a_handshake_gets_the_version_that_it_asks_for(connect: Connect) -
         assert (await session.shake_hands())["protocolVersion"] == connect.version
 
 
-@pytest.mark.requirement("N2")
+@pytest.mark.requirement("N2", "B15")
 @pytest.mark.parametrize("unknown", ["2099-01-01", "1.0", "", V2026_07_28])
 @on_loop
 async def test_a_handshake_at_another_version_gets_the_newest_that_has_handshakes(

@@ -248,6 +248,48 @@ async def test_a_notification_gets_202_and_no_body(connect: Connect) -> None:
         assert (answer.status, answer.body) == (202, b"")
 
 
+@pytest.mark.requirement("H12")
+@on_loop
+async def test_a_client_of_2024_11_05_has_its_own_transport(connect: Connect) -> None:
+    async with connect() as session:
+        place = http(session).path
+        assert place.startswith("/mcp/messages?session_id=")
+        asked = await session.ask("ping")
+        assert (await session.response(asked))["result"] == {}
+        accepted = await http(session).visit_of(asked).done()
+        assert (accepted.status, accepted.body) == (202, b"")
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        assert (await http(session).visit(ping, path=place[:-1])).status == 404
+
+
+@pytest.mark.requirement("H12")
+@on_loop
+async def test_nobody_else_gets_that_transport(connect: Connect) -> None:
+    async with connect() as session:
+        headers = {"mcp-protocol-version": V2026_07_28, "accept": "text/event-stream"}
+        answer = await http(session).visit(method="GET", path="/mcp/sse", headers=headers)
+        assert answer.status == 405
+
+
+@pytest.mark.requirement("H13")
+@on_loop
+async def test_a_page_that_may_call_may_send_and_read_what_clients_need(connect: Connect) -> None:
+    async with connect() as session:
+        page = {"origin": "http://localhost:5173"}
+        needed = {
+            *("authorization", "content-type", "mcp-protocol-version", "mcp-session-id", "last-event-id"),
+            *("mcp-method", "mcp-name", "mcp-param-region", "mcp-param-whatever-a-tool-repeats"),
+        }
+        asks = {"access-control-request-method": "POST", "access-control-request-headers": ", ".join(sorted(needed))}
+        preflight = await http(session).visit(method="OPTIONS", headers=page | asks)
+        allowed = {each.strip() for each in preflight.headers["access-control-allow-headers"].lower().split(",")}
+        assert (preflight.status, needed - allowed) == (200, set())
+        answer = await modern(session, "tools/list", origin=page["origin"])
+        readable = {each.strip() for each in answer.headers["access-control-expose-headers"].lower().split(",")}
+        assert answer.headers["access-control-allow-origin"] == page["origin"]
+        assert {"mcp-session-id", "www-authenticate"} <= readable
+
+
 @pytest.mark.requirement("H14")
 @on_loop
 async def test_a_response_is_refused_as_there_was_no_question(connect: Connect) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from wire import PREFIX, Connect, Id, Message, WireSession, on_loop
 
+from mcp_server.engine.calls import PROGRESS_AT_ONCE
 from mcp_server.protocol.versions import V2025_03_26, at_least
 
 PROGRESS = "notifications/progress"
@@ -63,6 +64,17 @@ async def test_nothing_is_told_after_the_answer(connect: Connect) -> None:
         await session.call("let_mutter")
         assert [each["progress"] for each in session.told(PROGRESS)] == [1]
         assert session.told("notifications/message") == []
+
+
+@pytest.mark.requirement("P7e")
+@on_loop
+async def test_progress_that_nobody_could_follow_is_left_out(connect: Connect) -> None:
+    async with connect() as session:
+        result = await session.call("race", meta={"progressToken": "t"})
+        told = [each["progress"] for each in session.told(PROGRESS)]
+        assert result["content"][0]["text"] == "at the goal"
+        assert told[:PROGRESS_AT_ONCE] == list(range(1, PROGRESS_AT_ONCE + 1))
+        assert len(told) < 5000
 
 
 @pytest.mark.requirement("P7d")

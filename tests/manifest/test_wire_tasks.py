@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 from typing import Any
 
 import pytest
@@ -50,6 +52,17 @@ async def test_a_task_can_be_looked_up_at_once(connect: Connect) -> None:
         assert begun["resultType"] == "task"
         assert (await look(session, begun["taskId"]))["status"] == "working"
         await session.request("tasks/cancel", {"taskId": begun["taskId"]}, meta=TAKES)
+
+
+@pytest.mark.requirement("T9")
+@on_loop
+async def test_the_id_of_a_task_cannot_be_guessed(connect: Connect) -> None:
+    async with connect("tasks") as session:
+        ids = [(await called(session, "job"))["taskId"] for _ in range(8)]
+        assert all(re.fullmatch(r"[\w-]{22,}", each, re.ASCII) for each in ids)  # of six bits each
+        # Random ones agree in fewer than one place in ten; what is counted, or made of a time, in most of them.
+        for one, other in itertools.combinations(ids, 2):
+            assert sum(a == b for a, b in zip(one, other, strict=True)) < len(one) // 2
 
 
 @pytest.mark.requirement("X1b")

@@ -61,7 +61,7 @@ def test_a_tool_is_listed_with_all_that_is_known() -> None:
 
     tool = tool_from(
         search, title="Search", read_only=True, destructive=False, idempotent=True, open_world=False,
-        icons=[Icon("x:i")], tags=["a"], meta={"k": 1}, timeout=1.5, concurrency=2,
+        icons=[Icon("https://x/i")], tags=["a"], meta={"k": 1}, timeout=1.5, concurrency=2,
     )  # fmt: skip
     entry = tool.listing()
     mcp_types.Tool.model_validate(entry)

@@ -50,7 +50,7 @@ RESOURCE = resource_from(items, URI)
 
 def test_a_resource_is_listed_with_what_is_known() -> None:
     resource = resource_from(
-        items, URI, title="Items", mime_type="text/plain", size=3, tags={"b", "a"}, meta={"k": 1}, icons=[Icon("x:i")],
+        items, URI, title="Items", mime_type="text/plain", size=3, tags={"b", "a"}, meta={"k": 1}, icons=[Icon("https://x/i")],
         audience=["user"], priority=0.5, last_modified="2026-01-31T00:00:00Z",
     )  # fmt: skip
     entry = resource.listing()
@@ -59,7 +59,7 @@ def test_a_resource_is_listed_with_what_is_known() -> None:
         "name": "items",
         "title": "Items",
         "description": "All items.",
-        "icons": [{"src": "x:i"}],
+        "icons": [{"src": "https://x/i"}],
         "mimeType": "text/plain",
         "annotations": {"audience": ["user"], "priority": 0.5, "lastModified": "2026-01-31T00:00:00Z"},
         "_meta": {"k": 1, "mcp-server/tags": ["a", "b"]},

@@ -300,7 +300,9 @@ def test_a_file_from_a_path_has_its_name(tmp_path: Path) -> None:
 
 
 def test_a_link_carries_what_a_list_would_show() -> None:
-    link = ResourceLink(uri="x:y", name="n", title="t", size=1, icons=[Icon("x:i", "image/png", ("any",), "dark")])
+    link = ResourceLink(
+        uri="x:y", name="n", title="t", size=1, icons=[Icon("https://x/i", "image/png", ("any",), "dark")]
+    )
     assert wire(undeclared().result(link))["content"] == [
         {
             "type": "resource_link",
@@ -308,7 +310,7 @@ def test_a_link_carries_what_a_list_would_show() -> None:
             "name": "n",
             "title": "t",
             "size": 1,
-            "icons": [{"src": "x:i", "mimeType": "image/png", "sizes": ["any"], "theme": "dark"}],
+            "icons": [{"src": "https://x/i", "mimeType": "image/png", "sizes": ["any"], "theme": "dark"}],
         }
     ]
 

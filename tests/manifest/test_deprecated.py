@@ -47,6 +47,7 @@ def warned_of(use: Callable[[Context], Awaitable[Any]], version: str, calls: int
         return caught, asyncio.run(main())
 
 
+@pytest.mark.requirement("B16")
 @pytest.mark.parametrize("version", [V2025_11_25, V2026_07_28])
 @pytest.mark.parametrize("said", USES)
 def test_whoever_uses_it_is_warned_once_for_the_place(said: str, version: str) -> None:
@@ -58,6 +59,7 @@ def test_whoever_uses_it_is_warned_once_for_the_place(said: str, version: str) -
     assert "deprecated" not in "".join(seen)
 
 
+@pytest.mark.requirement("B16")
 def test_whoever_does_not_use_it_is_not_warned() -> None:
     caught, seen = warned_of(lambda ctx: ctx.progress(1), V2026_07_28)
     assert (caught, len(seen)) == ([], 1)
