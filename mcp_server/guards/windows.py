@@ -8,6 +8,8 @@ At most `max_keys` keys are kept for each length of window (twice: the window be
 that has been silent longest is forgotten and would start afresh: memory is bounded, nobody else is refused for a
 flood, and somebody who is being refused keeps their count by asking again.
 
+The clock is not that of the day: one that is set back by hours would keep everybody in the same window for as long.
+
 Each worker process counts for itself; `shared.SharedWindows` counts for all.
 """
 
@@ -55,7 +57,7 @@ class _Span:
 class MemoryWindows:
     """Counts in this process, for an event loop and for threads alike."""
 
-    def __init__(self, *, max_keys: int = 50_000, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, max_keys: int = 50_000, clock: Callable[[], float] = time.monotonic) -> None:
         if max_keys < 1:
             msg = "max_keys must be positive"
             raise ValueError(msg)
@@ -106,5 +108,4 @@ class MemoryWindows:
         if left <= 0:
             span.move_to(now)
             left = span.ends - now
-        # A clock that was set back must not forget anything: the later window stays until it is overtaken.
         return span, min(window, left)
