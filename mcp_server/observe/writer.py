@@ -171,7 +171,7 @@ class LineWriter:
             self._lost += len(lines)
         elif self._lost:
             lost, self._lost = self._lost, 0
-            logger.warning("%d log lines were lost because nobody read the earlier ones", lost)
+            logger.warning("%d log lines were lost: the disk was full, or nobody read the earlier ones", lost)
         lines.clear()
 
 

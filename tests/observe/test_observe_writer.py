@@ -143,7 +143,7 @@ def test_lost_lines_are_counted_and_told(pipe: Pipe, caplog: pytest.LogCaptureFi
     assert writer.flush(5)
     assert pipe.read() == "first\n" + "line\n" * 4
     assert [each.getMessage() for each in caplog.records] == [
-        "6 log lines were lost because nobody read the earlier ones"
+        "6 log lines were lost: the disk was full, or nobody read the earlier ones"
     ]
     writer.close()
 
