@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import uvicorn
@@ -23,6 +23,8 @@ from uvicorn.supervisors import Multiprocess
 logger = logging.getLogger("mcp_server")
 
 LOOPBACK: Final = ("127.0.0.1", "::1")
+_OTHER_FILES: Final = 100
+"""What may be open beside the connections: pools to databases and services, the store, the log."""
 _NOT_OF_THIS_MACHINE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -87,6 +89,33 @@ def _explained(host: str, port: int, error: OSError) -> CannotListen:
         )
     kind = NotOfThisMachine if error.errno in _NOT_OF_THIS_MACHINE else CannotListen
     return kind(f"Cannot listen on {host} port {port}: {error.strerror}")
+
+
+def room_for(connections: int) -> int:
+    """How many connections fit into the files that this process may open, once it has asked for as many as it needs.
+
+    Without that, connections that are only held would take every file, and no newcomer could be given their place.
+    """
+    if sys.platform == "win32":
+        return connections
+    import resource  # noqa: PLC0415 - exists on Unix only
+
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return connections
+    wanted = connections + _OTHER_FILES
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if allowed < wanted:
+        with suppress(OSError, ValueError):  # whoever runs us may have forbidden it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            allowed = wanted
+    fit = max(allowed - _OTHER_FILES, allowed // 2)
+    if fit < connections:
+        logger.warning(
+            "This process may open %d files, which is enough for %d connections: see ulimit -n", allowed, fit
+        )
+    return min(fit, connections)
 
 
 class _Server(uvicorn.Server):

@@ -128,8 +128,9 @@ def run_uvicorn(app: ASGIApp | str, settings: Settings, sockets: list[socket.soc
     import uvicorn  # noqa: PLC0415 - as above
 
     from mcp_server.connections import Connection  # noqa: PLC0415
-    from mcp_server.listening import run  # noqa: PLC0415
+    from mcp_server.listening import room_for, run  # noqa: PLC0415
 
+    options["limit_concurrency"] = room_for(settings.max_connections)
     run(uvicorn.Config(app, http=Connection, **_uvicorn_options(settings), **options), sockets)
 
 
@@ -137,7 +138,6 @@ def _uvicorn_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "workers": settings.workers,
         "timeout_graceful_shutdown": settings.grace_seconds,
-        "limit_concurrency": settings.max_connections,
         "proxy_headers": False,  # the guards read them, and believe only proxies that are trusted
         "access_log": False,
         "log_config": None,

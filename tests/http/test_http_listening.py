@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from http_children import SERVE, free_port, modern_call, started
+from http_children import PATIENCE, SERVE, free_port, modern_call, started
 
 from mcp_server.listening import LOOPBACK, CannotListen, bound, bound_to_any
 
@@ -52,6 +52,23 @@ def test_whoever_takes_localhost_for_either_address_is_answered(tmp_path: Path, 
         assert child.leaves() == 0
     said = [line.partition("Uvicorn running on ")[2] for line in child.log().splitlines()]
     assert [line for line in said if line] == [f"{' and '.join(sites)} (Press CTRL+C to quit)"]
+
+
+@pytest.mark.parametrize("limit", ["ulimit -n 64", "ulimit -Sn 64"])
+def test_a_process_that_may_open_few_files_keeps_some_of_them_for_newcomers(tmp_path: Path, limit: str) -> None:
+    port = str(free_port())
+    with started(tmp_path, ["sh", "-c", f"{limit} && PORT={port} exec {SERVE[0]} main_http.py"], wait=False) as child:
+        child.port, child.http.base_url = int(port), f"http://127.0.0.1:{port}"
+        child.ready()
+        with ExitStack() as held:
+            for _ in range(100):
+                held.enter_context(socket.create_connection(("127.0.0.1", child.port)))
+            child.http.close()
+            with httpx2.Client(base_url=child.http.base_url, trust_env=False, timeout=PATIENCE) as child.http:
+                assert child.call("add", {"a": 1, "b": 2})["structuredContent"] == {"sum": 3}
+        child.tell(signal.SIGTERM)
+        assert child.leaves() == 0
+    assert ("enough for 32 connections" in child.log()) == (limit == "ulimit -n 64")
 
 
 def test_localhost_is_every_loopback_address_of_this_machine() -> None:
