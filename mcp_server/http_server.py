@@ -31,6 +31,7 @@ from mcp_server.guards.bodies import BodyGuard
 from mcp_server.guards.caller import Caller
 from mcp_server.guards.cors import Cors
 from mcp_server.guards.gate import in_one_layer
+from mcp_server.guards.https import HttpsGuard
 from mcp_server.guards.keyring import Keyring
 from mcp_server.guards.keys import KeyGuard
 from mcp_server.guards.limiter import Limiter
@@ -186,6 +187,7 @@ def guards_of(settings: Settings, windows: Windows, oauth: OAuth | None = None) 
             origins=settings.cors_allowed_origins,
             open_paths=(*OPEN, *shared, *entered),
         ),
+        *([Middleware(HttpsGuard, open_paths=OPEN)] if settings.require_https else []),
         Middleware(BodyGuard, max_bytes=settings.max_body_bytes),
         *limit(settings.rate_limit, "address", unknown),
         Middleware(

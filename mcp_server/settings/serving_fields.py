@@ -131,6 +131,13 @@ class ServingFields(BaseSettings):
         otherwise="true if there is a certificate",
     )
 
+    require_https: values.Flag = _LISTENING.variable(
+        "REQUIRE_HTTPS",
+        "Whether to refuse what came over plain HTTP, here or to a trusted proxy, from any other machine.",
+        default=False,
+        read_by="guards: https",
+    )
+
     # Who may call
 
     mcp_api_key: values.Secrets = _KEYS.variable(

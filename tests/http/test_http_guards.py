@@ -253,6 +253,27 @@ def test_when_redis_is_away_limits_are_open_and_the_log_raises_an_alarm(caplog: 
     assert "Rate limits are open" in caplog.text
 
 
+# -- HTTPS -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ({}, 403),
+        ({"headers": {"x-forwarded-proto": "https"}}, 403),  # nobody says so whom we trust
+        ({"client": ("10.0.0.1", 1), "headers": {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}}, 200),
+        ({"client": ("10.0.0.1", 1), "headers": {"x-forwarded-proto": "http", "x-forwarded-for": "203.0.113.9"}}, 403),
+        ({"client": ("127.0.0.1", 1)}, 200),
+        ({"method": "GET", "path": "/health"}, 200),
+    ],
+)
+def test_plain_http_from_elsewhere_is_refused_if_https_is_required(how: dict[str, Any], status: int) -> None:
+    settings: dict[str, Any] = {"require_https": True, "mcp_api_key": KEY, "trusted_proxies": "10.0.0.0/8"}
+    how["headers"] = {"authorization": f"Bearer {KEY}", **how.get("headers", {})}
+    assert visit(LIST, settings=settings, **how).status == status
+    assert visit(LIST, settings={**settings, "require_https": False}, **how).status == 200
+
+
 # -- bodies and arguments --------------------------------------------------------------------------------------------
 
 
