@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mcp_server.engine.calls import Principal
     from mcp_server.extensions import Extension
     from mcp_server.extensions.apps import Csp
+    from mcp_server.guards.redact import blot_out_keys
     from mcp_server.local import ToolError
     from mcp_server.protocol.errors import ProtocolError
     from mcp_server.registry import (
@@ -70,6 +71,7 @@ __all__ = [
     "ToolResult",
     "Unanswered",
     "UserMessage",
+    "blot_out_keys",
 ]
 
 _HOMES: Final = {
@@ -83,6 +85,7 @@ _HOMES: Final = {
     "Server": "mcp_server.server",
     "ToolError": "mcp_server.local",
     "Unanswered": "mcp_server.engine.asking",
+    "blot_out_keys": "mcp_server.guards.redact",
 }
 """Where a name lives; those that are not here live in the registry."""
 

@@ -93,6 +93,8 @@ class Server:
         extensions: Extensions of the protocol that your tools and resources implement, by identifier, with their
             settings: `{"io.modelcontextprotocol/ui": {}}`. Clients of every version are told.
         scope_hierarchy: Which scopes imply which, for callers with tokens: `{"admin": ["write"], "write": ["read"]}`.
+        redact: What has the last word on every message to a client, such as `blot_out_keys`, or a function of yours
+            that knows what must not leave. It gets JSON, and gives JSON back; what it cannot clean does not go out.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Server:
         cache_scope: Literal["public", "private"] = "private",
         extensions: Mapping[str, Mapping[str, Any]] | None = None,
         scope_hierarchy: Mapping[str, Collection[str]] | None = None,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         if not name:
             raise RegistrationError("a server needs a name: write Server('catalog')")
@@ -128,6 +131,7 @@ class Server:
         self.version = version
         self.registry = Registry(ignored_arguments=frozenset(ignored_arguments), lint=lint, page_size=page_size)
         self._timeout = timeout
+        self._redact = redact
         self._checks_apps = False
         self._ready_checks: list[Callable[[], Awaitable[None]]] = []
         self.signing_in: SignIn | None = None
@@ -373,7 +377,7 @@ class Server:
             self._service,
             timeout=timeout if isinstance(own, EllipsisType) else own,
             observer=observer,
-            redact=redact,
+            redact=redact if self._redact is None else _in_turn(redact, self._redact),
             listen_for=listen_for,
             seal=seal,
             news=news,
@@ -488,3 +492,12 @@ class _KnownNames:
 
     def __contains__(self, name: object) -> bool:
         return name in self._registry.tools or name in self._registry.prompts
+
+
+def _in_turn(operators: Callable[[bytes], bytes] | None, authors: Callable[[str], str]) -> Callable[[bytes], bytes]:
+    """Both redactions, the operator's first."""
+
+    def cleaned(message: bytes) -> bytes:
+        return authors((message if operators is None else operators(message)).decode()).encode()
+
+    return cleaned

@@ -255,9 +255,9 @@ class Engine:
         rendering = (self._described or self._about())[2]
         try:
             message = rendering.answer(request, answer)
-        except Exception:  # noqa: BLE001 - a result that cannot be told is owed an answer like any other
-            message = rendering.answer(request, self._broken(request))
-        return message if self._redact is None else self._redact(message)
+            return message if self._redact is None else self._redact(message)
+        except Exception:  # noqa: BLE001 - a result that cannot be told, or not be cleaned, is owed an answer all the same
+            return rendering.answer(request, self._broken(request))  # in which there is nothing to clean
 
     def render_notification(self, peer: Peer, method: str, params: Mapping[str, Any]) -> bytes:
         """A notification as the version of its receiver has it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.guards.redact import MASK, Redactor
+from mcp_server.guards.redact import MASK, Redactor, blot_out_keys
 
 SECRET = 'p"ss\\w/rd-é\n12345'
 
@@ -48,17 +48,30 @@ def test_where_there_is_no_secret_nothing_is_copied() -> None:
     assert redactor.data(data) is data
 
 
-def test_a_hook_sees_what_is_left() -> None:
-    redactor = Redactor(["hunter2hunter2"], lambda text: text.replace("anna@a.example", "<mail>"))
-    assert redactor.text("hunter2hunter2 anna@a.example") == f"{MASK} <mail>"
-    assert redactor.data("é hunter2hunter2 anna@a.example".encode()) == f"é {MASK} <mail>".encode()
+KEYS = {
+    "OpenAI": "sk-" + "proj-" + "aB3_" * 8,
+    "Anthropic": "sk-" + "ant-api03-" + "x9Y-" * 10,
+    "AWS": "AK" + "IA" + "ABCDEFGH23456789",
+    "GitHub": "gh" + "p_" + "a1B2" * 9,
+    "GitHub, fine-grained": "github" + "_pat_" + "a1B2_" * 9,
+    "GitLab": "gl" + "pat-" + "aB3-x" * 4,
+    "Slack": "xo" + "xb-1234567890-abcdef",
+    "Google": "AI" + "za" + "Sy0_-" * 7,
+    "Stripe": "sk" + "_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "a signed token": "ey" + "JhbGciOiJIUzI1NiJ9" + ".ey" + "JzdWIiOiIxMjM0In0." + "s" * 43,
+    "a private key": "-----BEGIN " + "RSA PRIVATE KEY-----\\nMIIB\\n-----END " + "RSA PRIVATE KEY-----",
+}
 
 
-def test_text_that_a_hook_could_not_clean_does_not_go_out() -> None:
-    def broken(text: str) -> str:
-        raise LookupError
+@pytest.mark.parametrize("kind", KEYS)
+def test_what_looks_like_a_key_is_blotted_out_on_request(kind: str) -> None:
+    written = json.dumps({"text": f"use {KEYS[kind]}, please"})
+    assert json.loads(blot_out_keys(written)) == {"text": f"use {MASK}, please"}
 
-    with pytest.raises(LookupError):
-        Redactor([], broken).text("text")
-    with pytest.raises(LookupError):
-        Redactor([], broken).data(b"text")
+
+@pytest.mark.parametrize(
+    "text",
+    ["sk-short", "a task-force-of-more-than-twenty-letters", "ghp_x", "eyJ.eyJ.x", "AKIA", "risk_live_x", "é" * 50],
+)
+def test_what_does_not_look_like_a_key_stays(text: str) -> None:
+    assert blot_out_keys(text) == text
