@@ -44,6 +44,7 @@ class ActionFace:
 
     async def answer(self, body: Mapping[str, Any], exchange: Exchange, principal: Principal | None) -> None:
         """Answer one body on one exchange."""
+        exchange.speaks_mcp = False
         action = body["action"]
         if action == "list_tools":
             await self._list_tools(exchange, principal)

@@ -86,6 +86,9 @@ async def send_empty(send: Send, status: int, headers: RawHeaders | None = None)
 class Exchange:
     """The response to one POST, and the `Line` of the calls in it."""
 
+    speaks_mcp = True
+    """Whether its events are messages of MCP, which have a name; what else is said has none."""
+
     # How it stands with every response that is given at once; it is not worth a line of `__init__` a call.
     _journal: Journal | None = None
     _open_journal: Callable[[], Journal] | None = None
@@ -226,7 +229,8 @@ class Exchange:
     async def _say(self, data: bytes, *, headers: RawHeaders | None = None, last: bool = False) -> None:
         self._begin_journal()
         event_id = None if self._journal is None else self._journal.keep(data, last=last)
-        await self._write(event(data, event_id), headers=headers, last=last)
+        said = event(data, event_id) if self.speaks_mcp else b"data: %b\n\n" % data
+        await self._write(said, headers=headers, last=last)
 
     async def _write(self, data: bytes, *, headers: RawHeaders | None = None, last: bool = False) -> None:
         if self._turn is None:

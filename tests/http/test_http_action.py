@@ -159,7 +159,7 @@ def test_arguments_may_be_left_out() -> None:
 def test_the_event_url_gives_the_same_as_one_event(body: dict[str, Any]) -> None:
     plain, streamed = act(body), act(body, path="/mcp/sse")
     assert streamed.is_stream
-    assert streamed.messages == [plain.json]
+    assert streamed.body == b"data: " + plain.body + b"\n\n"
 
 
 def test_a_body_that_is_both_is_refused() -> None:
