@@ -23,8 +23,8 @@ EXPOSE 8000
 # For `python main_http.py`, which a platform that gives a PORT starts instead of the command below.
 ENV HOST=0.0.0.0
 
-# For uvicorn's own command: connections that are only held keep nobody out.
-ENV UVICORN_HTTP=mcp_server.connections:Connection UVICORN_LIMIT_CONCURRENCY=1000
+# For uvicorn's own command: connections that are only held keep nobody out, and a call that hangs delays no stop.
+ENV UVICORN_HTTP=mcp_server.connections:Connection UVICORN_LIMIT_CONCURRENCY=1000 UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=8
 
 HEALTHCHECK --interval=30s --timeout=10s --start-period=40s --retries=3 \
     CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:${PORT:-8000}/health', timeout=9)"
