@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import redis
-from programs import needed
+
+from tests.programs import needed
 
 RUNNING = "redis://127.0.0.1:6379/0"
 

@@ -21,8 +21,8 @@ from mcp_server.stores import Store, open_store
 from mcp_server.stores.memory import MemoryStore
 from mcp_server.stores.redis import RedisStore
 from mcp_server.stores.sqlite import SqliteStore
+from tests.redis_servers import RUNNING, require_running_redis
 
-REDIS = "redis://127.0.0.1:6379/0"
 POSTGRES = "postgresql://root@127.0.0.1:5432/test"
 ALL = ("memory", "sqlite", "redis", "postgres")
 SHARED = ("sqlite", "redis", "postgres")
@@ -105,8 +105,8 @@ def backend(name: str, directory: Path) -> Generator[Backend]:
             name, f"sqlite:///{path}", prefix, lambda: SqliteStore(path, clock=clock, patience=PATIENCE), clock
         )
     elif name == "redis":
-        needs_redis()
-        yield Backend(name, REDIS, prefix, lambda: store_at(REDIS, prefix))
+        require_running_redis()
+        yield Backend(name, RUNNING, prefix, lambda: store_at(RUNNING, prefix))
         with redis_client() as client:
             for key in client.scan_iter(match=f"{{{prefix}}}*"):
                 client.delete(key)
@@ -116,18 +116,23 @@ def backend(name: str, directory: Path) -> Generator[Backend]:
             yield Backend(name, url, prefix, lambda: open_store(url))
 
 
+@pytest.fixture(params=ALL)
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Backend]:
+    """Each of the four stores."""
+    with backend(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(params=SHARED)
+def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Backend]:
+    """Each of the stores that several processes can have together."""
+    with backend(request.param, tmp_path) as found:
+        yield found
+
+
 def redis_client(**options: Any) -> Any:
     """What looks at Redis from the side; its types are not those it has."""
     return redis.Redis(**options)
-
-
-def needs_redis() -> None:
-    """Skip the test where no Redis can be reached."""
-    try:
-        with redis_client(socket_connect_timeout=5) as client:
-            client.ping()
-    except redis.ConnectionError:
-        _missing("no Redis at 127.0.0.1:6379")
 
 
 @contextlib.contextmanager

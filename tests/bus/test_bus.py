@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 import redis
-from redis_servers import own_redis
+from redis_servers import RUNNING, own_redis, require_running_redis
 
 from mcp_server.bus import Bus, open_bus
 from mcp_server.bus.memory import MemoryBus, Wire
 from mcp_server.bus.redis import WAITING, RedisBus
 
-REDIS = "redis://127.0.0.1:6379/0"
 PATIENCE = 60.0
 """Seconds that anything may take on a busy machine."""
 
@@ -65,21 +64,9 @@ def new_bus(request: pytest.FixtureRequest) -> Callable[[], Bus]:
     if request.param == "memory":
         wire = Wire()
         return lambda: MemoryBus(wire)
-    needs_redis()
+    require_running_redis()
     channel = f"test-{uuid.uuid4().hex}"
-    return lambda: RedisBus(REDIS, channel=channel)
-
-
-def needs_redis() -> None:
-    client: Any = redis.Redis(socket_connect_timeout=5)
-    try:
-        client.ping()
-    except redis.ConnectionError:
-        if os.environ.get("MCP_REQUIRE_SERVICES"):
-            pytest.fail("no Redis at 127.0.0.1:6379")
-        pytest.skip("no Redis at 127.0.0.1:6379")
-    finally:
-        client.close()
+    return lambda: RedisBus(RUNNING, channel=channel)
 
 
 @contextlib.asynccontextmanager
@@ -276,9 +263,9 @@ def test_who_dropped_messages_tells_those_who_did_not_notice(tmp_path: Path) -> 
     """The sender alone loses its connection; to the others everything seems well."""
 
     async def main() -> None:
-        needs_redis()
+        require_running_redis()
         channel = f"test-{uuid.uuid4().hex}"
-        a, b, ear = RedisBus(REDIS, channel=channel), RedisBus(REDIS, channel=channel), Ear()
+        a, b, ear = RedisBus(RUNNING, channel=channel), RedisBus(RUNNING, channel=channel), Ear()
         b.listen("topic", ear)
         async with joined(a, b):
             for number in range(WAITING + 10):
@@ -340,9 +327,9 @@ def test_closing_while_redis_is_away_takes_no_time(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_silent_connection_is_asked_whether_it_still_is_one(tmp_path: Path) -> None:
     async def main() -> None:
-        needs_redis()
+        require_running_redis()
         name = f"test-{uuid.uuid4().hex}"
-        bus, other, ear = RedisBus(REDIS, channel=name), RedisBus(REDIS, channel=name), Ear()
+        bus, other, ear = RedisBus(RUNNING, channel=name), RedisBus(RUNNING, channel=name), Ear()
         asked = asyncio.Event()
         ask = bus._ask  # pyright: ignore[reportPrivateUsage]
 
@@ -377,7 +364,7 @@ class Silent:
 
 def test_messages_that_come_before_the_answer_are_heard_and_silence_is_the_end() -> None:
     async def main() -> None:
-        bus, ear = RedisBus(REDIS), Ear()
+        bus, ear = RedisBus(RUNNING), Ear()
         bus.listen("topic", ear)
         await bus._ask(Silent({"type": "message", "data": b"x topic 1"}, {"type": "pong", "data": b""}))  # pyright: ignore[reportPrivateUsage]
         assert ear.messages == [b"1"]
@@ -389,9 +376,9 @@ def test_messages_that_come_before_the_answer_are_heard_and_silence_is_the_end()
 
 def test_what_others_write_into_the_channel_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        needs_redis()
+        require_running_redis()
         channel = f"test-{uuid.uuid4().hex}"
-        bus, ear = RedisBus(REDIS, channel=channel), Ear()
+        bus, ear = RedisBus(RUNNING, channel=channel), Ear()
         bus.listen("topic", ear)
         async with joined(bus):
             client: Any = redis.Redis()
@@ -441,9 +428,9 @@ def test_a_missing_library_is_named_with_what_to_install() -> None:
 
 def test_servers_of_other_names_do_not_hear_each_other() -> None:
     async def main() -> None:
-        needs_redis()
+        require_running_redis()
         name = f"test-{uuid.uuid4().hex}"
-        one, same, other = open_bus(REDIS, name), open_bus(REDIS, name), open_bus(REDIS, f"{name}-other")
+        one, same, other = open_bus(RUNNING, name), open_bus(RUNNING, name), open_bus(RUNNING, f"{name}-other")
         ears: list[Ear] = [Ear(), Ear()]
         same.listen("topic", ears[0])
         other.listen("topic", ears[1])

@@ -21,7 +21,8 @@ from test_deploy_nginx import nginx
 from test_deploy_together import redis
 from visiting import Visit, Way
 
-from tests.oauth.login.login_house import PASSWORD, certificate
+from tests.certificates import self_signed
+from tests.oauth.login.login_house import PASSWORD
 from tests.store_backends import POSTGRES
 
 DOMAIN = "0123456789abcdef-8100.dstack-prod5.phala.network"
@@ -91,7 +92,7 @@ def account(stack: dict[str, Any], password: str = PASSWORD) -> subprocess.Compl
 @contextmanager
 def gateway(directory: Path, upstream: int) -> Generator[Way]:
     """A way to the domain, through something that ends TLS and adds no header."""
-    trusted = ssl.create_default_context(cafile=str(certificate(directory, DOMAIN)[0]))
+    trusted = ssl.create_default_context(cafile=str(self_signed(directory, DOMAIN)[0]))
     site = GATEWAY.replace("UPSTREAM", str(upstream))
     for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem")):
         site = site.replace(name, str(directory / file))

@@ -5,13 +5,11 @@ import logging
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from asgi_driver import Seen, ask, http_scope
-from redis_servers import RUNNING, forget, own_redis, require_running_redis
+from redis_servers import RUNNING, own_redis
 
 from mcp_server.guards.limiter import Limiter
 from mcp_server.guards.limits import RateGuard, by_address
@@ -26,14 +24,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def prefix() -> Generator[str]:
-    require_running_redis()
-    prefix = f"mcp-server-test-{uuid.uuid4().hex}"
-    yield prefix
-    forget(prefix)
 
 
 def test_workers_share_one_count(prefix: str) -> None:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from asgi_driver import Answer, ask, get, http_scope
-from redis_servers import RUNNING, forget, require_running_redis
+from redis_servers import RUNNING
 from slowapi import Limiter
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,14 +24,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def prefix() -> Generator[str]:
-    require_running_redis()
-    prefix = f"mcp-server-test-{uuid.uuid4().hex}"
-    yield prefix
-    forget(prefix)
 
 
 def application(limiter: Limiter) -> ASGIApp:

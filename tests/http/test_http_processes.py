@@ -8,17 +8,12 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import self_signed
 from fakes import meta
 from http_children import BY_UVICORN, PATIENCE, WAYS, Child, Wire, modern_call, started
 from http_driver import rpc
@@ -350,7 +345,7 @@ def test_the_proxy_settings_of_uvicorn_let_nobody_choose_an_address(tmp_path: Pa
 
 
 def test_it_speaks_https_itself_if_it_is_given_a_certificate(tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path)
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
     with started(tmp_path, wait=False, SSL_CERT_PATH=str(certificate), SSL_KEY_PATH=str(key), USE_SSL="true") as child:
         trusted = ssl.create_default_context(cafile=str(certificate))
         with httpx2.Client(base_url=f"https://127.0.0.1:{child.port}", verify=trusted, trust_env=False) as http:
@@ -358,31 +353,6 @@ def test_it_speaks_https_itself_if_it_is_given_a_certificate(tmp_path: Path) -> 
             child.http = http
             child.ready()
             assert child.call("add", {"a": 1, "b": 2})["structuredContent"] == {"sum": 3}
-
-
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """A certificate for this machine, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "cert.pem", directory / "key.pem"
-    pem = serialization.Encoding.PEM
-    paths[0].write_bytes(certificate.public_bytes(pem))
-    paths[1].write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )
-    return paths
 
 
 def test_a_configured_secret_is_not_in_the_log(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ import pytest
 from fakes import meta
 from http_children import PATIENCE, Child, environment, started
 from http_driver import BOTH, Visit, Web, rpc, serving
+from redis_servers import RUNNING, require_running_redis
 
 from mcp_server.observe.records import CallRecord
-from tests.store_backends import REDIS, needs_redis
 from tests.tasks.task_shop import TASKS, Shop, happens
 
 TAKES: dict[str, Any] = {"capabilities": {"extensions": {TASKS: {}}, "elicitation": {"form": {}}}}
@@ -292,10 +292,10 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Caller
     """Two processes of one server: with one file, and nothing else that they share; or with Redis, which has a bus."""
     settings: dict[str, str] = {}
     if request.param == "redis":
-        needs_redis()
-        settings["REDIS_URL"] = REDIS
+        require_running_redis()
+        settings["RUNNING_URL"] = RUNNING
         settings["APP_NAME"] = f"tasks-{uuid.uuid4().hex}"
-    store = REDIS if request.param == "redis" else f"sqlite:///{tmp_path}/tasks.db"
+    store = RUNNING if request.param == "redis" else f"sqlite:///{tmp_path}/tasks.db"
     with ExitStack() as stack:
         first, second = (stack.enter_context(process(tmp_path, store, **settings)) for _ in range(2))
         yield Caller(first), Caller(second)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import socket
 import threading
 import time
@@ -21,10 +20,10 @@ import pytest
 import redis
 from http_children import BY_UVICORN, PATIENCE, Child, Wire, started
 from http_driver import BOTH, rpc
+from redis_servers import RUNNING, require_running_redis
 
 from mcp_server.protocol.versions import V2025_11_25
 
-REDIS = "redis://127.0.0.1:6379/0"
 TOWN = Path(__file__).with_name("http_town.py")
 URI = "shop://shelf"
 
@@ -103,17 +102,12 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     name = f"town-{uuid.uuid4().hex}"
+    require_running_redis()
     client: Any = redis.Redis(socket_connect_timeout=5)
-    try:
-        client.ping()
-    except redis.ConnectionError:
-        if os.environ.get("MCP_REQUIRE_SERVICES"):
-            pytest.fail("no Redis at 127.0.0.1:6379")
-        pytest.skip("no Redis at 127.0.0.1:6379")
     settings: dict[str, Any] = {
         "MCP_APP": f"{TOWN}:server",
         "TOWN_NAME": name,
-        "EVENT_BUS_URL": REDIS,
+        "EVENT_BUS_URL": RUNNING,
         "SESSION_SECRET": "a secret that both processes have",
     }
     with ExitStack() as stack:

@@ -12,6 +12,7 @@ from mcp_server import Context, ProtocolError, Server, ToolError
 from mcp_server.engine.calls import Principal
 from mcp_server.engine.neighbours import Neighbours
 from mcp_server.engine.task_terms import TaskTerms
+from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import Answers, TestClient
 
 T = TypeVar("T")
@@ -257,3 +258,17 @@ async def reply(client: TestClient, task_id: str, **answers: Any) -> dict[str, A
 def word(text: object) -> dict[str, Any]:
     """An answer that fills in the form."""
     return {"action": "accept", "content": {"word": text}}
+
+
+class SlowToWrite(MemoryStore):
+    """A store in which a task is written down once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
+        if kind.startswith("task/"):
+            self.reached.set()
+            await self.go_on.wait()
+        await super().put(kind, key, value, lifetime=lifetime, owner=owner)

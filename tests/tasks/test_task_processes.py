@@ -10,12 +10,13 @@ import asyncio
 import logging
 import tempfile
 import uuid
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from task_shop import Shop, begin, happens, look, play, reply, said, until, until_so, word
+from task_shop import Shop, SlowToWrite, begin, happens, look, play, reply, said, until, until_so, word
 
 from mcp_server.bus import open_bus
 from mcp_server.engine.neighbours import Neighbours
@@ -25,8 +26,9 @@ from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.engine.tasks import Tasks
 from mcp_server.stores import Store, StoreUnavailable, open_store
 from mcp_server.stores.memory import MemoryStore
-from mcp_server.testing import ErrorResponse
-from tests.store_backends import REDIS, Backend, needs_redis
+from mcp_server.testing import ErrorResponse, TestClient
+from tests.redis_servers import RUNNING, require_running_redis
+from tests.store_backends import Backend
 
 
 @pytest.fixture
@@ -49,10 +51,17 @@ def terms(store: Backend, **more: Any) -> TaskTerms:
     return TaskTerms(open_store=store.new, poll=0.02, **more)
 
 
+@asynccontextmanager
+async def two_processes(store: Backend) -> AsyncGenerator[tuple[Shop, TestClient, Shop, TestClient]]:
+    """A process and a client of it, and another one of each."""
+    here, there = Shop(), Shop()
+    async with here.client(terms=terms(store)) as near, there.client(terms=terms(store)) as far:
+        yield here, near, there, far
+
+
 def test_any_process_answers_for_a_task(shared_store: Backend) -> None:
     async def story() -> None:
-        here, there = Shop(), Shop()
-        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
+        async with two_processes(shared_store) as (here, near, there, far):
             task_id = await begin(near, "wait", tag="1")
             assert (await look(far, task_id))["status"] == "working"
             here.open.set()
@@ -64,8 +73,7 @@ def test_any_process_answers_for_a_task(shared_store: Backend) -> None:
 
 def test_a_cancellation_reaches_the_process_that_runs_the_task(shared_store: Backend) -> None:
     async def story() -> None:
-        here, there = Shop(), Shop()
-        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
+        async with two_processes(shared_store) as (here, near, _, far):
             task_id = await begin(near, "wait", tag="1")
             await happens(lambda: here.begun)
             await far.request("tasks/cancel", {"taskId": task_id})
@@ -77,8 +85,7 @@ def test_a_cancellation_reaches_the_process_that_runs_the_task(shared_store: Bac
 
 def test_answers_reach_the_process_that_runs_the_task(shared_store: Backend) -> None:
     async def story() -> None:
-        here, there = Shop(), Shop()
-        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
+        async with two_processes(shared_store) as (_, near, _, far):
             task_id = await begin(near, "ask_both")
             await until(far, task_id, "input_required")
             await asyncio.gather(reply(far, task_id, one=word("1")), reply(near, task_id, two=word("2")))
@@ -141,8 +148,7 @@ def test_a_task_whose_process_is_gone_has_failed_for_a_reason(shared_store: Back
 
 def test_a_process_that_was_taken_for_dead_stops_its_task(shared_store: Backend) -> None:
     async def story() -> None:
-        here, there = Shop(), Shop()
-        async with here.client(terms=terms(shared_store)) as near, there.client(terms=terms(shared_store)) as far:
+        async with two_processes(shared_store) as (here, near, _, far):
             task_id = await begin(near, "wait", tag="1")
             await happens(lambda: here.begun)
             tasks = here.inside
@@ -285,23 +291,14 @@ def test_a_store_that_cannot_be_opened_is_opened_later() -> None:
 
 
 def test_a_task_whose_caller_hangs_up_before_it_is_written_down_never_was() -> None:
-    class Slow(MemoryStore):
-        async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
-            if kind.startswith("task/"):
-                reached.set()
-                await go_on.wait()
-            await super().put(kind, key, value, lifetime=lifetime, owner=owner)
-
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
     async def story() -> None:
-        shop, store = Shop(), Slow()
+        shop, store = Shop(), SlowToWrite()
         async with shop.client(terms=TaskTerms(open_store=lambda: store)) as client:
             asked = asyncio.ensure_future(client.request_once("tools/call", {"name": "wait", "arguments": {}}))
-            await reached.wait()
+            await store.reached.wait()
             asked.cancel()
             await asyncio.wait([asked])
-            go_on.set()
+            store.go_on.set()
             tasks = shop.inside
             await happens(lambda: not tasks._aside)
             assert await _marks(tasks._opened.kept) == []
@@ -396,14 +393,14 @@ def test_a_nudge_for_a_task_that_has_ended_does_nothing() -> None:
 
 def test_processes_tell_each_other_over_the_bus() -> None:
     """They would find out by themselves only in an hour."""
-    needs_redis()
+    require_running_redis()
 
     async def story() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rare = TaskTerms(open_store=lambda: open_store(f"sqlite:///{folder}/t.db"), poll=3600, lease=3600)
             here, there, name = Shop(), Shop(), f"bus-{uuid.uuid4().hex}"
-            one = here.client(terms=rare, neighbours=Neighbours(open_bus(REDIS, name)))
-            two = there.client(terms=rare, neighbours=Neighbours(open_bus(REDIS, name)))
+            one = here.client(terms=rare, neighbours=Neighbours(open_bus(RUNNING, name)))
+            two = there.client(terms=rare, neighbours=Neighbours(open_bus(RUNNING, name)))
             async with one as near, two as far:
                 asking, working = await begin(near, "ask"), await begin(near, "wait", tag="b")
                 await until(far, asking, "input_required")

@@ -9,14 +9,28 @@ from typing import Any
 
 import pytest
 from fakes import FakeService
-from task_shop import CAPABLE, FORM, TASKS, Shop, begin, happens, look, play, reply, said, until, until_so, word
+from task_shop import (
+    CAPABLE,
+    FORM,
+    TASKS,
+    Shop,
+    SlowToWrite,
+    begin,
+    happens,
+    look,
+    play,
+    reply,
+    said,
+    until,
+    until_so,
+    word,
+)
 
 from mcp_server import Context, RegistrationError, Server
 from mcp_server.engine.calls import Call
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.task_terms import TaskTerms
 from mcp_server.stores import open_store
-from mcp_server.stores.memory import MemoryStore
 from mcp_server.testing import ErrorResponse, TestClient
 
 NO_TASKS: dict[str, Any] = {"elicitation": {"form": {}}}
@@ -694,17 +708,8 @@ def test_another_service_answers_for_tasks_of_its_own() -> None:
 
 
 def test_a_call_that_is_cancelled_while_its_thread_begins_a_task_is_not_answered() -> None:
-    class Slow(MemoryStore):
-        async def put(self, kind: str, key: str, value: bytes, *, lifetime: float | None, owner: str = "") -> None:
-            if kind.startswith("task/"):
-                reached.set()
-                await go_on.wait()
-            await super().put(kind, key, value, lifetime=lifetime, owner=owner)
-
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
     async def story() -> None:
-        shop = Shop()
+        shop, store = Shop(), SlowToWrite()
 
         def threaded(ctx: Context) -> str:
             ctx.wait(ctx.begin_task())
@@ -712,12 +717,12 @@ def test_a_call_that_is_cancelled_while_its_thread_begins_a_task_is_not_answered
             return "in a thread"
 
         shop.server.add_tool(threaded, task="required", task_begins="when_told")
-        async with shop.client(terms=TaskTerms(open_store=Slow)) as client:
+        async with shop.client(terms=TaskTerms(open_store=lambda: store)) as client:
             asked = asyncio.ensure_future(client.request_once("tools/call", {"name": "threaded", "arguments": {}}))
-            await reached.wait()
+            await store.reached.wait()
             asked.cancel()
             await asyncio.wait([asked])
-            go_on.set()
+            store.go_on.set()
             await happens(lambda: shop.done)  # it is a task by now, of which nobody knows
             assert asked.cancelled()
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from argon2 import PasswordHasher
-from login_house import PASSWORD, Browser, House, certificate, house, quick_users
+from certificates import self_signed
+from login_house import PASSWORD, Browser, House, house, quick_users
 
 from mcp_server.oauth.login.options import LoginOptions
 from mcp_server.oauth.login.passwords import Passwords
@@ -343,7 +344,7 @@ def test_a_cookie_that_comes_twice_counts_as_none(server: House) -> None:
 
 
 def test_over_https_only_cookies_count_that_no_other_host_can_set(tmp_path: Path) -> None:
-    files = certificate(tmp_path)
+    files = self_signed(tmp_path, "localhost")
     trust = ssl.create_default_context(cafile=str(files[0]))
     with house(tls=files, host="localhost") as server, Browser(verify=trust) as browser:
         pending = server.approvals.ask()
@@ -357,7 +358,7 @@ def test_over_https_only_cookies_count_that_no_other_host_can_set(tmp_path: Path
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_cookies_are_kept_from_scripts_and_from_other_sites(tmp_path: Path, secure: bool) -> None:
-    files = certificate(tmp_path)
+    files = self_signed(tmp_path, "localhost")
     trust = ssl.create_default_context(cafile=str(files[0]))
     with (
         house(tls=files if secure else None, host="localhost") as server,

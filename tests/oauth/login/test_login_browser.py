@@ -8,8 +8,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from certificates import self_signed
 from login_chromium import Chromium, chromium
-from login_house import PASSWORD, House, certificate, client_site, house, quick_users, running
+from login_house import PASSWORD, House, client_site, house, quick_users, running
 from login_provider import CLIENT, SECRET, provider
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -91,7 +92,7 @@ def test_a_person_corrects_a_password_and_gives_a_code(browser: Chromium) -> Non
 
 def test_over_https_the_browser_takes_the_cookies(tmp_path: Path) -> None:
     # A browser of its own, which is gone before the server: neither waits for the other to say goodbye over TLS.
-    with house(tls=certificate(tmp_path), host="localhost") as server, chromium() as browser:
+    with house(tls=self_signed(tmp_path, "localhost"), host="localhost") as server, chromium() as browser:
         browser.open(server.page(server.approvals.ask()))
         sign_in(browser)
         browser.wait_for("Allow access?")
