@@ -47,7 +47,7 @@ from mcp_server.observe.metrics import Metrics, NoMetrics, PrometheusMetrics
 from mcp_server.observe.records import Vocabulary
 from mcp_server.observe.traces import open_tracer
 from mcp_server.pages import front_page
-from mcp_server.settings.values import OFF
+from mcp_server.settings.meanings import OFF
 from mcp_server.transports.http import HttpFace
 from mcp_server.transports.http_sse import HttpSse, opens_old_stream
 from mcp_server.transports.journals import Journals

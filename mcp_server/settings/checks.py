@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from mcp_server.settings.meanings import EVERYBODY, OFF, host_of, is_loopback, rates_in
 from mcp_server.settings.problems import Problem
-from mcp_server.settings.values import EVERYBODY, OFF, host_of, is_loopback, rates_in
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

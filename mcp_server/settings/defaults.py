@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 
 
 def log_level(fields: dict[str, Any]) -> str:

@@ -28,8 +28,8 @@ from mcp_server.settings import checks
 from mcp_server.settings.defaults import data_dir
 from mcp_server.settings.dotenv import Dotenv, fault_in, read_dotenv
 from mcp_server.settings.fields import Fields
+from mcp_server.settings.meanings import host_of, secrets_in_url, unique, words_in
 from mcp_server.settings.problems import Problem, SettingsError
-from mcp_server.settings.values import host_of, secrets_in_url, unique, words_in
 from mcp_server.settings.variables import Layers, names_of, variables
 
 _FOLLOWS: Final = "default_factory_not_called"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -25,7 +25,7 @@ from pydantic import (
     WrapValidator,
 )
 
-T = TypeVar("T")
+from mcp_server.settings.meanings import EVERYBODY, NOBODY, OFF, WITHOUT_ADDRESS, is_loopback, words_in
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\])"
@@ -38,19 +38,11 @@ _REFERENCE: Final = re.compile(r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|[^:].*\.py)(
 _RATE: Final = re.compile(
     r"0*([1-9][0-9]{0,8})\s*(?:/|\bper\b)\s*(?:0*([1-9][0-9]{0,5})\s*)?(second|minute|hour|day)s?", re.IGNORECASE
 )
-_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 _SUBJECT: Final = re.compile(r"[!-+\--~]+", re.ASCII)
-_SCOPE: Final = re.compile(r"[!#-\[\]-~]+", re.ASCII)
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
-EVERYBODY: Final = "*"
-NOBODY: Final = "none"
-OFF: Final = "off"
-"""How a limit is said that is none."""
 _NO_RATE: Final = {OFF, "none", "0", "false"}
-WITHOUT_ADDRESS: Final = "unknown"
-"""A proxy that connects through a Unix socket."""
 
 
 def must(rule: str) -> WrapValidator:
@@ -181,13 +173,6 @@ def _scope_words(value: str) -> str:
     return value
 
 
-def words_in(text: str) -> dict[str, str]:
-    """What each scope of an accepted text allows, in words."""
-    pairs = [part.partition("=") for part in text.split(";")]
-    named = {name.strip(): words.strip() for name, _, words in pairs}
-    return {name: words for name, words in named.items() if words and _SCOPE.fullmatch(name)}
-
-
 def _store_url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
     def check(value: SecretStr) -> SecretStr:
         parts = urlsplit(value.get_secret_value())
@@ -254,38 +239,6 @@ def _rate(match: re.Match[str] | None) -> str:
     count, multiple, unit = match.groups()
     period = unit.lower() if multiple in {None, "1"} else f"{multiple} {unit.lower()}"
     return f"{count}/{period}"
-
-
-def rates_in(text: str) -> list[tuple[int, int]]:
-    """Each rate of an accepted text: so many in so many seconds."""
-    found: list[tuple[int, int]] = []
-    for rate in text.split(";") if text != OFF else ():
-        count, _, period = rate.partition("/")
-        multiple, _, unit = period.rpartition(" ")
-        found.append((int(count), int(multiple or 1) * _SECONDS[unit]))
-    return found
-
-
-def host_of(url: str) -> str:
-    """The host of an address, with its port if it names one."""
-    return urlsplit(url).netloc.lower()
-
-
-def secrets_in_url(url: str) -> list[str]:
-    """A URL with a password is one secret and its password is another; without one it is no secret."""
-    password = urlsplit(url).password
-    return [url, unquote(password)] if password else []
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine under its own name."""
-    name = urlsplit(f"//{host}").hostname or ""
-    return name in {"localhost", "::1"} or name.endswith(".localhost") or bool(re.fullmatch(r"127(\.\d+){3}", name))
-
-
-def unique(items: Iterable[T]) -> tuple[T, ...]:
-    """The items in their order, each once."""
-    return tuple(dict.fromkeys(items))
 
 
 Flag = Annotated[bool, must("be true or false")]

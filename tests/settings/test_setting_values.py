@@ -10,6 +10,7 @@ from limits import parse_many
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from mcp_server.settings import values
+from mcp_server.settings.meanings import is_loopback, rates_in
 
 
 def read(kind: Any, text: object) -> Any:
@@ -151,7 +152,7 @@ def test_of_a_list_the_wrong_item_is_counted() -> None:
 def test_a_rate_means_what_the_limiter_understands(text: str) -> None:
     written = read(values.Rates, text)
     assert parse_many(written) == parse_many(text)
-    assert values.rates_in(written) == [(rate.amount, rate.get_expiry()) for rate in parse_many(text)]
+    assert rates_in(written) == [(rate.amount, rate.get_expiry()) for rate in parse_many(text)]
 
 
 @pytest.mark.parametrize("given", ["a,b", "a b", " a ,\tb, ", ("a", "b"), [SecretStr("a"), "b"], SecretStr("a,b")])
@@ -167,9 +168,9 @@ def test_a_file_is_known_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["localhost", "a.localhost:1", "127.1.2.3", "[::1]:80"])
 def test_this_machine_has_several_names(host: str) -> None:
-    assert values.is_loopback(host)
+    assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["localhost.example.com", "128.0.0.1", "127.example.com", "[::2]", ""])
 def test_other_machines_are_not_this_one(host: str) -> None:
-    assert not values.is_loopback(host)
+    assert not is_loopback(host)

@@ -20,7 +20,7 @@ from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.login.options import LoginOptions
 from mcp_server.oauth.login.shown import clean
 from mcp_server.oauth.login.stops import Stop
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 
 logger = logging.getLogger("mcp_server.oauth.login")
 

@@ -27,7 +27,7 @@ from mcp_server.oauth.login.options import LoginOptions
 from mcp_server.oauth.login.sessions import Sessions, new_id
 from mcp_server.oauth.login.stops import Stop
 from mcp_server.oauth.login.style import HEADERS
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 from mcp_server.stores.store import StoreUnavailable
 
 logger = logging.getLogger("mcp_server.oauth.login")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 
 HOURS: Final = 3600
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 
 LONGEST_NAME: Final = 60
 LONGEST_ADDRESS: Final = 200

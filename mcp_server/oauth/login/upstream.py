@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from mcp_server.oauth.approvals import Person
-from mcp_server.settings.values import is_loopback
+from mcp_server.settings.meanings import is_loopback
 
 _PATIENCE: Final = 10.0
 _LARGEST: Final = 1024 * 1024
