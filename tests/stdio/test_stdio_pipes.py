@@ -16,7 +16,8 @@ from mcp_server.engine.calls import Call
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.service import Kind, ListChanged
 from mcp_server.protocol.results import Result
-from mcp_server.transports.stdio import MAX_LINE, serve
+from mcp_server.transports.pipes import MAX_LINE
+from mcp_server.transports.stdio import serve
 
 
 @pytest.mark.parametrize("garbage", [b"garbage", b"{", b"\xff\xfe\x00", b"[]]", b"\x00", b'{"a":NaN}'])

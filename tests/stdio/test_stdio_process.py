@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import PATIENCE, call, started
 
-from mcp_server.transports.stdio import MAX_LINE
+from mcp_server.transports.pipes import MAX_LINE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors of POSIX")
 
