@@ -51,7 +51,7 @@ OPCODES_ON = 14.5
 MODEL = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 """What it takes to validate arguments."""
 CORE = {
-    *("asking", "context", "engine", "guards", "local", "protocol"),
+    *("asking", "context", "engine", "guards", "local", "offering", "protocol"),
     *("registry", "server", "stepping", "threads", "tool_limits"),
 }
 """Our rooms without which there is no `Server`."""
