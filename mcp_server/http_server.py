@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -40,6 +40,7 @@ from mcp_server.guards.origin import OriginGuard
 from mcp_server.guards.rates import Rate, rates_from
 from mcp_server.guards.redact import Redactor
 from mcp_server.guards.windows import MemoryWindows, Windows
+from mcp_server.health import health, numbers, ready
 from mcp_server.lifecycle import Lifecycle
 from mcp_server.observe import lines
 from mcp_server.observe.logs import Calls, NoCallLog
@@ -68,9 +69,6 @@ logger = logging.getLogger("mcp_server.http")
 
 OPEN: Final = ("/health", "/ready")
 """What anybody may ask, as often as they like."""
-
-_HEALTHY: Final = b'{"status": "healthy", "transport": "http"}'
-_NO_STORE: Final = {"cache-control": "no-store"}
 
 
 def http_app(
@@ -124,9 +122,9 @@ def http_app(
     app = _Application(
         routes=[
             Route("/", _front_page(engine, settings.public_url)),
-            Route("/health", _health),
-            Route("/ready", _ready(lifecycle, server, oauth.checks if oauth else ())),
-            *([Route("/metrics", _metrics_page(metrics, settings))] if settings.metrics_enabled else []),
+            Route("/health", health),
+            Route("/ready", ready(lifecycle, server, oauth.checks if oauth else ())),
+            *([Route("/metrics", numbers(metrics, settings.metrics_key))] if settings.metrics_enabled else []),
             *(oauth.routes if oauth else ()),
         ],
         layers=[
@@ -369,45 +367,8 @@ def _tasks(settings: Settings, *, offered: bool) -> TaskTerms:
     )
 
 
-def _health(_: Request) -> Response:
-    return Response(_HEALTHY, headers=_NO_STORE, media_type="application/json")
-
-
-def _ready(
-    lifecycle: Lifecycle, server: Server, checks: Sequence[Callable[[], Awaitable[None]]]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def ready(_: Request) -> Response:
-        if lifecycle.draining:
-            return _state("draining", 503)
-        failed = await server.failed_checks(*checks)
-        if failed:
-            return _state("waiting", 503, failed)
-        return _state("ready", 200)
-
-    return ready
-
-
-def _state(status: str, code: int, failed: Sequence[str] = ()) -> Response:
-    body: dict[str, Any] = {"status": status}
-    if failed:
-        body["waiting_for"] = list(failed)
-    return JSONResponse(body, code, headers=_NO_STORE)
-
-
 def _front_page(engine: Engine, public_url: str | None) -> Callable[[Request], Response]:
     def page(request: Request) -> Response:
         return front_page(request, engine.describe(), public_url)
-
-    return page
-
-
-def _metrics_page(metrics: Metrics, settings: Settings) -> Callable[[Request], Response]:
-    keyring = Keyring([settings.metrics_key.get_secret_value()] if settings.metrics_key else [])
-
-    def page(request: Request) -> Response:
-        if keyring and keyring.holder(request.headers.get("authorization", "").encode("latin-1")) is None:
-            return JSONResponse({"error": "unauthorized"}, 401, headers={"www-authenticate": 'Bearer realm="metrics"'})
-        body, content_type = metrics.render()
-        return Response(body, headers={**_NO_STORE, "content-type": content_type})
 
     return page

@@ -69,6 +69,7 @@ WEB = {
 HTTP = {
     "app",
     "aws_lambda",
+    "health",
     "http_server",
     "lifecycle",
     "observe",
