@@ -8,6 +8,7 @@ every address, those of IPv4 included. Nothing here knows of MCP or of settings.
 from __future__ import annotations
 
 import errno
+import inspect
 import logging
 import os
 import socket
@@ -17,7 +18,6 @@ from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 logger = logging.getLogger("mcp_server")
@@ -25,6 +25,8 @@ logger = logging.getLogger("mcp_server")
 LOOPBACK: Final = ("127.0.0.1", "::1")
 _OTHER_FILES: Final = 100
 """What may be open beside the connections: pools to databases and services, the store, the log."""
+_NOT_STARTED: Final = 3
+"""uvicorn's exit code for a server that never began."""
 _NOT_OF_THIS_MACHINE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -131,12 +133,19 @@ def run(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
     """Serve on these sockets until the process is asked to stop; in several processes, if there are to be workers."""
     if config.workers > 1:
         _say(config, sockets)
-        Multiprocess(config, sockets=sockets).run()
+        _supervisor(config, sockets).run()
         return
     server = _Server(config)
     server.run(sockets)
     if not server.started:
-        sys.exit(STARTUP_FAILURE)
+        sys.exit(_NOT_STARTED)
+
+
+def _supervisor(config: uvicorn.Config, sockets: list[socket.socket]) -> Multiprocess:
+    known: dict[str, Any] = {"sockets": sockets}
+    if "target" in inspect.signature(Multiprocess).parameters:  # what workers run, which uvicorn knows since 0.51
+        known["target"] = uvicorn.Server(config).run
+    return Multiprocess(config, **known)
 
 
 def _say(config: uvicorn.Config, sockets: Iterable[socket.socket]) -> None:
