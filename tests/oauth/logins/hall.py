@@ -17,7 +17,7 @@ from mcp_server.oauth.login.sessions import SESSION, forget
 from mcp_server.oauth.server.grant import read, written
 from mcp_server.oauth.server.grants import KIND
 from mcp_server.stores import Store, open_store
-from tests.oauth.login.login_house import certificate as certified
+from tests.certificates import self_signed
 from tests.served import PATIENCE, ROOT, Site, free_port, served
 
 PASSWORD = "correct horse battery staple"
@@ -59,7 +59,7 @@ def hall(directory: Path, *people: str, scheme: str = "http") -> Generator[Hall]
     for name in people:
         _command(store, "users", "add", name, "--shown", f"{name.title()} Example", "--password-stdin", given=PASSWORD)
     secret = _demand_codes(store, "tina") if "tina" in people else ""
-    certificate, key = certified(directory)
+    certificate, key = self_signed(directory, "localhost")
     port = str(free_port())
     settings = {
         "MCP_APP": "tests.oauth.who:server",
