@@ -291,7 +291,13 @@ class _Faces:
     ) -> _Faces:
         sessions = SessionIds(_secrets(settings), lifetime=float(settings.session_ttl), count=metrics.sessions)
         seats = Seats(settings.sse_max_connections, opened=metrics.stream_opened, closed=metrics.stream_closed)
-        streaming = Streaming(seats, settings.sse_heartbeat_interval, settings.sse_stream_timeout, lasting)
+        streaming = Streaming(
+            seats,
+            settings.sse_heartbeat_interval,
+            settings.sse_stream_timeout,
+            lasting,
+            hold=oauth.hold if oauth else None,
+        )
         return cls(
             HttpFace(engine, sessions, Journals(), streaming, neighbours, challenge=oauth.challenge if oauth else None),
             HttpSse(engine, streaming, message_path="/mcp/messages"),

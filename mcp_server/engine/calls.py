@@ -53,6 +53,8 @@ class Principal:
     """Who says so: a subject is unique only for its issuer."""
     claims: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
     """What else the issuer says, such as a name."""
+    expires: float | None = field(default=None, compare=False)
+    """When its token expires, in seconds since the epoch; None for a key, and for a token that does not say."""
 
     @property
     def fingerprint(self) -> str:

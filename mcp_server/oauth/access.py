@@ -32,8 +32,10 @@ class VerifierUnavailable(Exception):  # noqa: N818 - it is what has happened
 class TokenVerifier(Protocol):
     """Tells what a token is good for at this server."""
 
-    async def verify(self, token: str) -> Access | None:
+    async def verify(self, token: str, *, anew: bool = False) -> Access | None:
         """Give what a valid token says: signature, issuer, audience and times are checked. None for every other.
+
+        With `anew`, nothing that is remembered counts.
 
         Raises:
             VerifierUnavailable: It cannot be found out.

@@ -22,6 +22,7 @@ from mcp_server.oauth.resource.fetching import Fetcher
 from mcp_server.oauth.resource.introspection import Introspection
 from mcp_server.oauth.resource.keysets import KeySet
 from mcp_server.oauth.resource.signed import SignedByIssuer, SignedWithSecret
+from mcp_server.oauth.resource.stays import Stays
 
 if TYPE_CHECKING:
     from mcp_server.engine.scopes import Hierarchy
@@ -39,6 +40,8 @@ class OAuth:
     """Checks tokens, for the key guard."""
     challenge: Callable[[Scope, Sequence[str]], list[tuple[bytes, bytes]]]
     """Tells a client which scopes its next token must have, for the transports."""
+    hold: Callable[[Scope, Callable[[], None]], Callable[[], None]]
+    """Has a stream ended together with the token that opened it, for the transports."""
     routes: tuple[BaseRoute, ...]
     open_paths: tuple[str, ...]
     """Paths for which nobody needs a token; they are counted all the same."""
@@ -90,6 +93,8 @@ def oauth_from(
         issuing.verifier if issuing else None,
         _introspection(settings, demands, fetcher),
     )
+    delays = {issuing.issuer: settings.oauth_revocation_delay} if issuing else {}
+    stays = Stays(chain, lambda issuer: delays.get(issuer, settings.oauth_token_cache_seconds))
     door = Door(
         chain,
         challenges,
@@ -104,12 +109,13 @@ def oauth_from(
     return OAuth(
         door,
         challenges.headers,
+        stays.hold,
         (*documents, *(issuing.routes if issuing else ())),
         (*paths, *(issuing.open_paths if issuing else ())),
         (*paths, *(issuing.shared_paths if issuing else ())),
         tuple(issuing.entered_paths if issuing else ()),
         tuple(issuing.checks if issuing else ()),
-        (fetcher.close, *(issuing.closes if issuing else ())),
+        (stays.close, fetcher.close, *(issuing.closes if issuing else ())),
     )
 
 

@@ -27,6 +27,8 @@ class Code(IntEnum):
     UNSUPPORTED_VERSION = -32022
     LEGACY_RESOURCE_NOT_FOUND = -32002
     """Only ever rendered for versions before 2026-07-28, which had a code of its own for this."""
+    UNAUTHORIZED = 401
+    """Said where a status is no longer possible, on a stream; JSON-RPC has no code for who calls either."""
     FORBIDDEN = 403
     """JSON-RPC has no code for what a caller may do; like the guards', it is the HTTP status."""
 
@@ -55,6 +57,7 @@ class Reason:
     BAD_PARAMS: Final = "bad_params"
     BAD_STATE: Final = "bad_state"
     INSUFFICIENT_SCOPE: Final = "insufficient_scope"
+    ACCESS_ENDED: Final = "access_ended"
 
 
 _MODERN_STATUS: Final[dict[int, int]] = {
@@ -187,6 +190,11 @@ def insufficient_scope(scopes: Iterable[str]) -> ProtocolError:
     return ProtocolError(
         Code.FORBIDDEN, "Insufficient scope", {"reason": Reason.INSUFFICIENT_SCOPE, "scopes": sorted(scopes)}
     )
+
+
+def access_ended() -> ProtocolError:
+    """The caller's token has expired or was revoked while the answer was under way."""
+    return ProtocolError(Code.UNAUTHORIZED, "The access token is not valid any more", {"reason": Reason.ACCESS_ENDED})
 
 
 def header_mismatch(message: str) -> ProtocolError:

@@ -24,7 +24,7 @@ from mcp_server.engine.calls import Call, Line, Principal
 from mcp_server.engine.engine import LISTEN, Engine
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
-from mcp_server.protocol.errors import Code, Failure, ProtocolError
+from mcp_server.protocol.errors import Code, Failure, ProtocolError, access_ended
 from mcp_server.protocol.messages import Request
 from mcp_server.protocol.results import Answer
 from mcp_server.transports.deadlines import deadline_of
@@ -103,6 +103,7 @@ class Exchange:
     _timer: asyncio.TimerHandle | None = None
     _watch: asyncio.Task[None] | None = None
     _turn: asyncio.Lock | None = None
+    _release: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -265,6 +266,8 @@ class Exchange:
     def _attend(self) -> None:
         self._watch = asyncio.create_task(self._notice_hang_up())
         self._timer = asyncio.get_running_loop().call_later(self._terms.keep_alive, self._ping)
+        if self._terms.hold is not None:
+            self._release = self._terms.hold(self._scope, self._token_ended)
 
     def _ping(self) -> None:
         if self._takes_events:
@@ -293,9 +296,34 @@ class Exchange:
             if call.request.peer.modern:
                 call.cancel()
 
+    def _token_ended(self) -> None:
+        """The caller may hear no more: its stream ends, and there will be none. What is no stream is answered.
+
+        Who listens is told so by its result. A client that knows how to come back for an answer, with another token,
+        finds it kept; for every other the call is over.
+        """
+        self._takes_events = False
+        if not self._streaming or self._answered or self._hung_up:
+            return
+        if self._journal is not None and self._journal.primed:
+            self._do_aside(self._hang_up())
+            return
+        for call in self._calls:
+            if call.ending is not None:
+                call.ending()
+            elif not call.settled:
+                call.settle(access_ended().failure)
+
+    async def _hang_up(self) -> None:
+        if not self._answered:
+            await self._write(b"", last=True)
+            self._hung_up = True
+
     def _let_go(self) -> None:
         """Give back what others may use, and leave nobody waiting for more of this stream."""
         self._stop_attending()
+        if self._release is not None:
+            self._release()
         if self._seated:
             self._seated = False
             self._terms.seats.leave()

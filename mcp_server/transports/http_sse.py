@@ -52,7 +52,7 @@ class HttpSse:
         """Open a connection and keep it open until the client goes or the server stops."""
         client_id = secrets.token_urlsafe(24)
         path = scope.get("root_path", "") + self._message_path
-        events = self._events(client_id, f"{path}?session_id={client_id}", principal_of(caller_of(scope)))
+        events = self._events(client_id, f"{path}?session_id={client_id}", scope)
         await respond_with_events(events, self._streaming, scope, receive, send)
 
     async def message(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,13 +79,15 @@ class HttpSse:
         for client in self._clients.values():
             client.drain()
 
-    async def _events(self, client_id: str, message_url: str, principal: Principal | None) -> AsyncGenerator[bytes]:
-        client = self._clients[client_id] = _Client(self._engine, principal)
+    async def _events(self, client_id: str, message_url: str, scope: Scope) -> AsyncGenerator[bytes]:
+        client = self._clients[client_id] = _Client(self._engine, principal_of(caller_of(scope)))
+        release = self._streaming.held(scope, client.end)
         try:
             yield f"event: endpoint\ndata: {message_url}\n\n".encode()
             while (message := await client.unread.get()) is not None:
                 yield event(message)
         finally:
+            release()
             del self._clients[client_id]
             client.close()
 
@@ -111,6 +113,11 @@ class _Client:
         self._draining = True
         self._end_when_done()
 
+    def end(self) -> None:
+        """End the stream, whatever is owed on it."""
+        if not self.unread.full():
+            self.unread.put_nowait(None)
+
     def close(self) -> None:
         """The stream has ended."""
         self._connection.close()
@@ -123,8 +130,8 @@ class _Client:
         """Put a message on the stream, or close the stream of a client that does not read."""
         if self.unread.qsize() < _MAX_UNREAD:
             self.unread.put_nowait(message)
-        elif not self.unread.full():
-            self.unread.put_nowait(None)
+        else:
+            self.end()
 
     def outlasts(self, call: Call) -> None:
         """Each message has a task of its own here, so nobody waits for this call."""
@@ -134,8 +141,8 @@ class _Client:
         self._end_when_done()
 
     def _end_when_done(self) -> None:
-        if self._draining and not self._tasks and not self.unread.full():
-            self.unread.put_nowait(None)
+        if self._draining and not self._tasks:
+            self.end()
 
     async def _answer(self, data: bytes, principal: Principal | None) -> None:
         answer = await self._connection.receive(data, principal)

@@ -34,9 +34,9 @@ class Journal:
     ) -> None:
         self.stream = stream
         self.session = session
+        self.primed = primed
         self.size = _JOURNAL_COST
         self.ended_at: float | None = None
-        self._primed = primed
         self._clock = clock
         self._grown = grown
         self._events: deque[tuple[int, bytes]] = deque()
@@ -45,7 +45,7 @@ class Journal:
 
     def opening(self) -> bytes:
         """What the stream begins with: where to come back to, in versions that know of it."""
-        return f"id: {self.stream}-0\nretry: 1000\ndata:\n\n".encode() if self._primed else b""
+        return f"id: {self.stream}-0\nretry: 1000\ndata:\n\n".encode() if self.primed else b""
 
     def keep(self, data: bytes, *, last: bool) -> str:
         """Keep a message; returns the id of its event."""
@@ -67,9 +67,13 @@ class Journal:
             self.ended_at = self._clock()
             self._more.set()
 
-    async def after(self, place: int) -> AsyncGenerator[tuple[str, bytes]]:
-        """The events behind a place, those to come included, until the stream has ended."""
-        while True:
+    def wake(self) -> None:
+        """Have readers who wait look whether they are to go on."""
+        self._more.set()
+
+    async def after(self, place: int, goes_on: Callable[[], bool] = lambda: True) -> AsyncGenerator[tuple[str, bytes]]:
+        """The events behind a place, those to come included, until the stream has ended, or the reading is to."""
+        while goes_on():
             missed = [(number, data) for number, data in self._events if number > place]
             for number, data in missed:
                 place = number

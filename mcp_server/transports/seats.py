@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.types import Scope
 
 
 def _nothing() -> None: ...
+
+
+Hold: TypeAlias = Callable[[Scope, Callable[[], None]], Callable[[], None]]
+"""Has something called when the token of a request is valid no longer, until what is returned is called."""
 
 
 class Seats:
@@ -44,3 +51,9 @@ class Streaming:
     """Seconds after which a stream of news ends; its client opens a new one."""
     lasting: bool = True
     """Whether a stream can stay open; some hosts send what has been said in one piece, at its end."""
+    hold: Hold | None = None
+    """Ends streams with the token that opened them, where there are tokens."""
+
+    def held(self, scope: Scope, end: Callable[[], None]) -> Callable[[], None]:
+        """Have a stream ended with the token of its request, if it has one; what is returned lets go of it."""
+        return _nothing if self.hold is None else self.hold(scope, end)

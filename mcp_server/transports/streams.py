@@ -8,7 +8,6 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from mcp_server.engine.calls import Principal
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.sessions import Session
 from mcp_server.engine.subscriptions import Feed
@@ -53,7 +52,7 @@ class Streams:
 
     async def news(self, session_id: str, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a session's news until it ends, its client goes or the server stops."""
-        await self._respond(self._news(session_id, session, principal_of(caller_of(scope))), scope, receive, send)
+        await self._respond(self._news(session_id, session, scope), scope, receive, send)
 
     def end(self, session_id: str) -> None:
         """There is no such session any more."""
@@ -62,27 +61,39 @@ class Streams:
 
     async def resume(self, journal: Journal, place: int, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what a client has missed of a stream, and the rest of that stream."""
-        await self._respond(self._missed(journal, place), scope, receive, send)
+        await self._respond(self._missed(journal, place, scope), scope, receive, send)
 
     async def _respond(self, events: AsyncGenerator[bytes], scope: Scope, receive: Receive, send: Send) -> None:
         await respond_with_events(events, self._streaming, scope, receive, send)
 
-    async def _news(self, session_id: str, session: Session, principal: Principal | None) -> AsyncGenerator[bytes]:
-        feed = self._engine.open_feed(session, principal)
+    async def _news(self, session_id: str, session: Session, scope: Scope) -> AsyncGenerator[bytes]:
+        feed = self._engine.open_feed(session, principal_of(caller_of(scope)))
         feeds = self._feeds.setdefault(session_id, set())
         feeds.add(feed)
         ending = asyncio.get_running_loop().call_later(self._streaming.lifetime, feed.end)
+        release = self._streaming.held(scope, feed.end)
         try:
             while (news := await feed.next()) is not None:
                 message = self._engine.render_notification(session.peer, news.method, news.params)
                 yield event(message)
         finally:
             ending.cancel()
+            release()
             self._engine.close_feed(feed)
             feeds.discard(feed)
             if not feeds:
                 self._feeds.pop(session_id, None)
 
-    async def _missed(self, journal: Journal, place: int) -> AsyncGenerator[bytes]:
-        async for event_id, data in journal.after(place):
-            yield event(data, event_id)
+    async def _missed(self, journal: Journal, place: int, scope: Scope) -> AsyncGenerator[bytes]:
+        ended = asyncio.Event()
+
+        def end() -> None:
+            ended.set()
+            journal.wake()
+
+        release = self._streaming.held(scope, end)
+        try:
+            async for event_id, data in journal.after(place, lambda: not ended.is_set()):
+                yield event(data, event_id)
+        finally:
+            release()

@@ -187,6 +187,24 @@ def test_what_one_process_revokes_another_refuses_at_once_if_told_to_ask(tmp_pat
         assert called(client.http, token).status_code == 401
 
 
+def test_a_stream_ends_soon_after_another_process_has_revoked_its_token(tmp_path: Path) -> None:
+    store = sqlite(tmp_path)
+    add_user(store)
+    with wired(store=store, oauth_revocation_delay=1) as home, client_of(home) as client:
+        token = client.redeem(code_from_pages(client)).json()["access_token"]
+        meta = CALL["params"]["_meta"]
+        listen = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+        body = {**CALL, "method": "subscriptions/listen", "params": listen}
+        headers = {**ACCEPT, "mcp-method": "subscriptions/listen", "authorization": f"Bearer {token}"}
+        del headers["mcp-name"]
+        with client.http.stream("POST", "/mcp", json=body, headers=headers) as stream:
+            lines = stream.iter_lines()
+            assert "acknowledged" in next(line for line in lines if line.startswith("data:"))
+            assert _command("tokens", "revoke", "--subject", "local:anna", STORE_URL=store).returncode == 0
+            assert [line for line in lines if line.startswith("data:") and '"result"' in line]
+        assert called(client.http, token).status_code == 401
+
+
 def _command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mcp_server", *words]
     return subprocess.run(

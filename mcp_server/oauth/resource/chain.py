@@ -32,8 +32,8 @@ class Chain:
         self._own = own
         self._introspection = introspection
 
-    async def access(self, token: bytes) -> Access:
-        """What a valid token says.
+    async def access(self, token: bytes, *, anew: bool = False) -> Access:
+        """What a valid token says; with `anew`, as of this moment, whatever a verifier remembers.
 
         Raises:
             Invalid: It is not valid.
@@ -46,11 +46,11 @@ class Chain:
             verifier = self._issuers.get(signed.issuer or "")
             if verifier is not None:
                 return await verifier.access(signed)
-        return await self._unsigned(token, signed)
+        return await self._unsigned(token, signed, anew=anew)
 
-    async def _unsigned(self, token: bytes, signed: Unverified | None) -> Access:
+    async def _unsigned(self, token: bytes, signed: Unverified | None, *, anew: bool) -> Access:
         if self._own is not None:
-            access = await self._own.verify(token.decode("ascii"))
+            access = await self._own.verify(token.decode("ascii"), anew=anew)
             if access is not None:
                 return access
         if self._introspection is not None and signed is None:

@@ -217,4 +217,4 @@ def principal_of(access: Access) -> Principal:
     """Whoever a token names: the same name for every token of one person at one program, and for no other."""
     said = to_json([access.issuer, access.subject, access.client])
     name = hashlib.sha256(b"mcp-server bearer\0" + said).hexdigest()[:32]
-    return Principal(name, access.scopes, access.subject, access.client, access.issuer, access.claims)
+    return Principal(name, access.scopes, access.subject, access.client, access.issuer, access.claims, access.expires)

@@ -20,14 +20,14 @@ class OwnTokens:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def verify(self, token: str) -> Access | None:
-        """Give what a token says, or None.
+    async def verify(self, token: str, *, anew: bool = False) -> Access | None:
+        """Give what a token says, or None; with `anew`, straight from where it is kept.
 
         Raises:
             VerifierUnavailable: The store is away.
         """
         try:
-            access = await self._ledger.access(token)
+            access = await (self._ledger.look(token) if anew else self._ledger.access(token))
         except (StoreUnavailable, Fault) as error:
             raise VerifierUnavailable("The store of tokens cannot be reached.") from error
         return None if access is None else replace(access, remembered=True)

@@ -141,7 +141,7 @@ class Registrar:
         self.expires = expires
         self.asked = 0
 
-    async def verify(self, token: str) -> Access | None:
+    async def verify(self, token: str, *, anew: bool = False) -> Access | None:
         self.asked += 1
         if token == "broken":
             raise VerifierUnavailable("the store is away")
