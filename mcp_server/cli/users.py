@@ -1,6 +1,7 @@
 """`mcp-server users`: the accounts with which people sign in, in the store of the server.
 
-What changes an account ends its sessions.
+What changes an account ends its sessions. A removed account and a new password also end what their user has allowed
+clients to do, so that whoever is to be kept out is out.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -76,35 +78,37 @@ def listed() -> None:
 @command.command("remove")
 @_NAMED
 def remove(name: str) -> None:
-    """Remove an account, and end its sessions."""
+    """Remove an account, and end its sessions and all tokens that clients have of its user.
+
+    If it is interrupted, run it again: what an account that is gone has left is ended as well.
+    """
     name = _name(name)
 
-    async def delete(users: Users, store: Store) -> None:
-        from mcp_server.oauth.login.sessions import forget
-        from mcp_server.oauth.login.users import subject_of
-
+    async def delete(users: Users, store: Store) -> Ended:
+        # The account first, so that there is nothing new while the rest is ended.
         found = await users.remove(name)
-        await forget(store, subject_of(name))
-        _check_found(name, found=found)
+        ended = await end_all(store, name)
+        if ended == Ended():
+            _check_found(name, found=found)
+        return ended
 
-    _with_users(delete)
-    click.echo(f"Removed {name}.")
+    click.echo(f"Removed {name}. {_with_users(delete)}")
 
 
 @command.command("password")
 @_NAMED
 @_FROM_STDIN
-def password(name: str, *, from_stdin: bool) -> None:
-    """Replace a password, and end the sessions of its user."""
+@click.option("--keep-tokens", is_flag=True, help="End the sessions alone; what clients were allowed to do lasts.")
+def password(name: str, *, from_stdin: bool, keep_tokens: bool) -> None:
+    """Replace a password, and end the sessions of its user and all tokens that clients have of them."""
     name = _name(name)
     new = _new_password(name, from_stdin=from_stdin)
 
-    async def change(users: Users, store: Store) -> None:
+    async def change(users: Users, store: Store) -> Ended:
         _check_found(name, found=await users.set_password(name, new))
-        await _end_sessions(store, name)
+        return await (end_sessions if keep_tokens else end_all)(store, name)
 
-    _with_users(change)
-    click.echo(f"Changed the password of {name}.")
+    click.echo(f"Changed the password of {name}. {_with_users(change)}")
 
 
 @command.command("totp")
@@ -147,14 +151,44 @@ async def _exists(users: Users, name: str) -> None:
 
 async def _set_codes(users: Users, store: Store, name: str, secret: str | None, recovery: list[str]) -> None:
     _check_found(name, found=await users.set_codes(name, secret, recovery))
-    await _end_sessions(store, name)
+    await end_sessions(store, name)
 
 
-async def _end_sessions(store: Store, name: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How much of somebody's was ended; written as a sentence."""
+
+    sessions: int = 0
+    consents: int = 0
+    grants: int = 0
+
+    def __str__(self) -> str:
+        counts = (
+            (self.sessions, "session"),
+            (self.grants, "grant"),
+            (self.consents, "remembered consent"),
+        )
+        return "Ended: " + ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts) + "."
+
+
+async def end_sessions(store: Store, name: str) -> Ended:
+    """End a user's sessions; what clients may do in their name goes on."""
     from mcp_server.oauth.login.sessions import SESSION, forget
     from mcp_server.oauth.login.users import subject_of
 
-    await forget(store, subject_of(name), [SESSION])
+    return Ended(sessions=await forget(store, subject_of(name), [SESSION]))
+
+
+async def end_all(store: Store, name: str) -> Ended:
+    """End a user's sessions, consents and tokens."""
+    from mcp_server.oauth.login.sessions import CONSENT, forget
+    from mcp_server.oauth.login.users import subject_of
+    from mcp_server.oauth.server.grants import end_grants
+
+    # Grants last: whoever is in the middle of a page has no session any more when theirs are looked for.
+    ended = await end_sessions(store, name)
+    consents = await forget(store, subject_of(name), [CONSENT])
+    return replace(ended, consents=consents, grants=await end_grants(store, subject=subject_of(name)))
 
 
 def _check_found(name: str, *, found: bool) -> None:

@@ -11,12 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cli_running import Run
 
+from mcp_server.cli.users import Ended, end_all
 from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.login import totp
 from mcp_server.oauth.login.passwords import Passwords
 from mcp_server.oauth.login.sessions import CONSENT, SESSION, Sessions
 from mcp_server.oauth.login.users import Users
+from mcp_server.oauth.server.grant import Grant, written
+from mcp_server.oauth.server.grants import KIND
 from mcp_server.stores import Store, open_store
+from tests.store_backends import SHARED, backend
 
 PASSWORD = "correct horse battery"
 
@@ -42,17 +46,25 @@ def signs_in(store: Store, name: str, password: str) -> bool:
 def with_records(store: Store, name: str) -> None:
     async def main() -> None:
         await store.open()
-        await Sessions(store, "users", 600).open(Person(f"local:{name}"))
-        await store.put(CONSENT, f"of-{name}", b"{}", lifetime=None, owner=f"local:{name}")
+        await keep_records(store, name)
         await store.close()
 
     asyncio.run(main())
 
 
+async def keep_records(store: Store, name: str) -> None:
+    """A session, a consent and two grants."""
+    await Sessions(store, "users", 600).open(Person(f"local:{name}"))
+    await store.put(CONSENT, f"of-{name}", b"{}", lifetime=None, owner=f"local:{name}")
+    grant = Grant("claude", "Claude", f"local:{name}", name, ("read",), "https://a.example/mcp", made=0)
+    for number in range(2):
+        await store.put(KIND, f"{number}-of-{name}", written(grant), lifetime=600, owner=f"local:{name}")
+
+
 def records(store: Store, name: str) -> list[int]:
     async def main() -> list[int]:
         await store.open()
-        found = [len(await store.find(kind, owner=f"local:{name}")) for kind in (SESSION, CONSENT)]
+        found = [len(await store.find(kind, owner=f"local:{name}")) for kind in (SESSION, CONSENT, KIND)]
         await store.close()
         return found
 
@@ -104,22 +116,47 @@ def test_accounts_are_listed(run: Run) -> None:
     assert "\x1b" not in lines[2]
 
 
-def test_a_removed_account_takes_its_sessions_and_consents_with_it(run: Run, store: Store) -> None:
+def test_a_removed_account_takes_its_sessions_consents_and_tokens_with_it(run: Run, store: Store) -> None:
     run("users", "add", "anna", "--password-stdin", stdin=PASSWORD)
     for name in ("anna", "bob"):
         with_records(store, name)
-    assert run("users", "remove", "anna").output == "Removed anna.\n"
+    ended = "Ended: 1 session, 2 grants, 1 remembered consent."
+    assert run("users", "remove", "anna").output == f"Removed anna. {ended}\n"
     assert not signs_in(store, "anna", PASSWORD)
-    assert (records(store, "anna"), records(store, "bob")) == ([0, 0], [1, 1])
+    assert (records(store, "anna"), records(store, "bob")) == ([0, 0, 0], [1, 1, 2])
 
 
-def test_a_new_password_ends_the_sessions(run: Run, store: Store) -> None:
+def test_what_a_removal_has_left_that_was_interrupted_is_ended_by_the_next(run: Run, store: Store) -> None:
+    with_records(store, "anna")
+    assert run("users", "remove", "anna").exit_code == 0
+    assert records(store, "anna") == [0, 0, 0]
+    assert run("users", "remove", "anna").exit_code == 1
+
+
+@pytest.mark.parametrize(("options", "left"), [((), [0, 0, 0]), (("--keep-tokens",), [0, 1, 2])])
+def test_a_new_password_ends_the_sessions_and_the_tokens_unless_they_are_kept(
+    run: Run, store: Store, options: tuple[str, ...], left: list[int]
+) -> None:
     run("users", "add", "anna", "--password-stdin", stdin=PASSWORD)
     with_records(store, "anna")
-    assert run("users", "password", "anna", "--password-stdin", stdin="another horse battery").exit_code == 0
+    changed = run("users", "password", "anna", "--password-stdin", *options, stdin="another horse battery")
+    assert (changed.exit_code, "Ended: 1 session, " in changed.output) == (0, True)
     assert not signs_in(store, "anna", PASSWORD)
     assert signs_in(store, "anna", "another horse battery")
-    assert records(store, "anna") == [0, 1]
+    assert records(store, "anna") == left
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_everything_of_a_user_ends_in_every_store(name: str, tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        for user in ("anna", "bob"):
+            await keep_records(store, user)
+        assert await end_all(store, "anna") == Ended(sessions=1, consents=1, grants=2)
+        assert await end_all(store, "anna") == Ended()
+        assert await end_all(store, "bob") == Ended(sessions=1, consents=1, grants=2)
+
+    with backend(name, tmp_path) as found:
+        found.run(test)
 
 
 @pytest.mark.parametrize("command", [("remove",), ("password", "--password-stdin"), ("totp",), ("totp", "--off")])
@@ -138,7 +175,7 @@ def test_codes_are_demanded_once_the_app_has_shown_one(run: Run, store: Store, m
     address = next(word for word in result.output.split() if word.startswith("otpauth://"))
     assert parse_qs(urlsplit(address).query)["secret"] == [secret]
     assert len(re.findall(r"^  [a-z0-9]{4}(?:-[a-z0-9]{4}){3}$", result.output, re.MULTILINE)) == totp.RECOVERY_CODES
-    assert records(store, "anna") == [0, 1]
+    assert records(store, "anna") == [0, 1, 2]
     assert "password and code" in run("users", "list").output
     assert run("users", "totp", "anna", "--off").exit_code == 0
     assert "password and code" not in run("users", "list").output
