@@ -6,7 +6,6 @@ clients to do, so that whoever is to be kept out is out.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from mcp_server.cli.kept import with_store
 from mcp_server.cli.problem import Problem
 
 if TYPE_CHECKING:
     from mcp_server.oauth.login.users import Account, Users
+    from mcp_server.settings import Settings
     from mcp_server.stores import Store
 
 T = TypeVar("T")
@@ -26,6 +27,12 @@ T = TypeVar("T")
 _NAMED: Final = click.argument("name")
 _FROM_STDIN: Final = click.option(
     "--password-stdin", "from_stdin", is_flag=True, help="Read the password from standard input, one line."
+)
+
+
+_NO_KEY: Final = (
+    "It encrypts the secrets of authenticator apps in the store. Make one with: openssl rand -hex 32, and set it for "
+    "this command and for the server."
 )
 
 
@@ -123,6 +130,8 @@ def totp(name: str, *, off: bool, unconfirmed: bool) -> None:
         click.echo(f"{name} signs in with the password alone.")
         return
     _with_users(lambda users, _store: _exists(users, name))
+    if not _settings().totp_keys:
+        raise Problem("OAUTH_TOTP_KEY is not set", _NO_KEY)
     from mcp_server.oauth.login import totp as codes
 
     secret, recovery = codes.new_secret(), codes.new_recovery_codes()
@@ -133,6 +142,23 @@ def totp(name: str, *, off: bool, unconfirmed: bool) -> None:
     _with_users(lambda users, store: _set_codes(users, store, name, secret, recovery))
     click.echo(f"{name} signs in with a code from now on. Without the app, each of these is good once:\n")
     click.echo("\n".join(f"  {code}" for code in recovery))
+
+
+@command.command("rekey")
+def rekey() -> None:
+    """Encrypt the secrets of all authenticator apps with the first key in OAUTH_TOTP_KEY.
+
+    Afterwards the keys behind it are not needed any more.
+    """
+    if not _settings().totp_keys:
+        raise Problem("OAUTH_TOTP_KEY is not set", _NO_KEY)
+    changed, left = _with_users(lambda users, _store: users.lock_anew())
+    click.echo(f"Encrypted anew: {changed}.")
+    if left:
+        raise Problem(
+            f"No key in OAUTH_TOTP_KEY opens the secrets of {', '.join(left)}",
+            "Add the key that does, or give them new ones with: mcp-server users totp NAME",
+        )
 
 
 def _confirm(secret: str) -> None:
@@ -219,35 +245,26 @@ def _new_password(name: str, *, from_stdin: bool) -> str:
 
 
 def _issuer() -> str:
-    from mcp_server.settings import load_settings
-
-    settings = load_settings(Path(".env"), listening=False)
+    settings = _settings()
     return settings.app_name or settings.domain or "mcp-server"
 
 
 def _with_users(work: Callable[[Users, Store], Awaitable[T]]) -> T:
     """Do something with the accounts in the store that is configured."""
+    from mcp_server.oauth.login.locker import Locker
     from mcp_server.oauth.login.passwords import Passwords
     from mcp_server.oauth.login.users import Users
+
+    async def with_users(store: Store, settings: Settings) -> T:
+        return await work(Users(store, Passwords(), Locker(settings.totp_keys)), store)
+
+    return with_store(with_users)
+
+
+def _settings() -> Settings:
     from mcp_server.settings import SettingsError, load_settings
-    from mcp_server.stores import StoreUnavailable, open_store
 
     try:
-        url = load_settings(Path(".env"), listening=False).store
+        return load_settings(Path(".env"), listening=False)
     except SettingsError as error:
         raise Problem("The settings cannot be used", str(error)) from None
-    if url == "memory://":
-        raise Problem("STORE_URL is memory://, which no other process sees", "Set it to a file or a database.")
-
-    async def main() -> T:
-        store = open_store(url)
-        await store.open()
-        try:
-            return await work(Users(store, Passwords()), store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(main())
-    except (ValueError, StoreUnavailable) as error:
-        raise Problem("The store cannot be used", str(error)) from None

@@ -231,6 +231,7 @@ def _weak(settings: Settings) -> Iterator[tuple[str, str]]:
         ("OAUTH_REGISTRATION_KEY", registration_key),
         ("METRICS_KEY", metrics_key),
         ("SESSION_SECRET", settings.session_secret),
+        ("OAUTH_TOTP_KEY", settings.oauth_totp_key),
     ):
         if fault := _guessable(secrets):
             yield name, fault

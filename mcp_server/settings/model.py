@@ -83,6 +83,11 @@ class Settings(Fields):
         return unique(secret.get_secret_value() for secret in self.session_secret)
 
     @property
+    def totp_keys(self) -> tuple[str, ...]:
+        """What locks the secrets of authenticator apps, the current one first."""
+        return unique(key.get_secret_value() for key in self.oauth_totp_key)
+
+    @property
     def scope_words(self) -> dict[str, str]:
         """What scopes allow, in words."""
         return words_in(self.oauth_scope_words) if self.oauth_scope_words else {}

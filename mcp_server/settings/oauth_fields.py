@@ -227,6 +227,15 @@ class OAuthFields(ServingFields):
         default="X-Forwarded-User",
         read_by="oauth: login, header",
     )
+    oauth_totp_key: values.Secrets = _SIGNING_IN.variable(
+        "OAUTH_TOTP_KEY",
+        "What encrypts the secrets of authenticator apps in the store, 32 or more random characters, for "
+        "OAUTH_LOGIN=users; the first of several encrypts, all are valid.",
+        default=(),
+        also=("OAUTH_TOTP_KEYS",),
+        read_by="oauth: login, users; mcp-server users; guards: redact",
+        otherwise="nobody can be asked for codes",
+    )
     oauth_session_lifetime: values.Lifetime = _SIGNING_IN.variable(
         "OAUTH_SESSION_LIFETIME",
         "For how many seconds a browser stays signed in.",

@@ -14,6 +14,7 @@ from cli_running import Run
 from mcp_server.cli.users import Ended, end_all
 from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.login import totp
+from mcp_server.oauth.login.locker import Locker
 from mcp_server.oauth.login.passwords import Passwords
 from mcp_server.oauth.login.sessions import CONSENT, SESSION, Sessions
 from mcp_server.oauth.login.users import Users
@@ -23,12 +24,15 @@ from mcp_server.stores import Store, open_store
 from tests.store_backends import SHARED, backend
 
 PASSWORD = "correct horse battery"
+KEY = "a-key-for-the-secrets-of-apps-in-the-tests"
+NEW_KEY = "another-key-for-the-secrets-of-apps-in-the-tests"
 
 
 @pytest.fixture(autouse=True)
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STORE_URL", f"sqlite:///{tmp_path / 'users.db'}")
+    monkeypatch.setenv("OAUTH_TOTP_KEY", KEY)
     return open_store(f"sqlite:///{tmp_path / 'users.db'}")
 
 
@@ -37,6 +41,17 @@ def signs_in(store: Store, name: str, password: str) -> bool:
         await store.open()
         try:
             return await Users(store, Passwords()).check_password(name, password) is not None
+        finally:
+            await store.close()
+
+    return asyncio.run(main())
+
+
+def takes_code(store: Store, name: str, code: str, keys: list[str]) -> bool:
+    async def main() -> bool:
+        await store.open()
+        try:
+            return await Users(store, Passwords(), Locker(keys)).check_code(name, code)
         finally:
             await store.close()
 
@@ -186,6 +201,42 @@ def test_a_wrong_code_changes_nothing(run: Run) -> None:
     result = run("users", "totp", "anna", stdin="no code\n")
     assert (result.exit_code, "Nothing was changed" in result.output) == (1, True)
     assert "password and code" not in run("users", "list").output
+
+
+def test_without_a_key_nobody_is_given_a_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("users", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    monkeypatch.delenv("OAUTH_TOTP_KEY")
+    for words in (("totp", "anna", "--unconfirmed"), ("rekey",)):
+        result = run("users", *words)
+        assert (result.exit_code, "OAUTH_TOTP_KEY is not set" in result.output) == (1, True)
+    assert "password and code" not in run("users", "list").output
+    assert run("users", "totp", "anna", "--off").exit_code == 0
+
+
+def test_secrets_are_locked_with_the_new_key_by_a_command(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = totp.new_secret()
+    monkeypatch.setattr(totp, "new_secret", lambda: secret)
+    for name in ("anna", "bob", "carol"):
+        run("users", "add", name, "--password-stdin", stdin=PASSWORD)
+    run("users", "totp", "anna", "--unconfirmed")
+    monkeypatch.setenv("OAUTH_TOTP_KEY", f"{NEW_KEY},{KEY}")
+    run("users", "totp", "bob", "--unconfirmed")
+    assert run("users", "rekey").output == "Encrypted anew: 1.\n"
+    assert run("users", "rekey").output == "Encrypted anew: 0.\n"
+    monkeypatch.setenv("OAUTH_TOTP_KEY", NEW_KEY)
+    assert run("users", "rekey").exit_code == 0
+    for name in ("anna", "bob"):
+        assert takes_code(store, name, totp.code_at(secret, int(time.time() // totp.STEP)), [NEW_KEY])
+
+
+def test_secrets_that_no_key_opens_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("users", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    run("users", "totp", "anna", "--unconfirmed")
+    monkeypatch.setenv("OAUTH_TOTP_KEY", NEW_KEY)
+    result = run("users", "rekey")
+    assert (result.exit_code, "opens the secrets of anna" in result.output) == (1, True)
 
 
 def test_a_store_that_nobody_else_sees_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

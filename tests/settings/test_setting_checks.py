@@ -62,7 +62,15 @@ def test_production_does_not_start_with_a_placeholder(placeholder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["mcp_api_key", "mcp_api_key_previous", "metrics_key", "session_secret", "oauth_registration_key"]
+    "field",
+    [
+        "mcp_api_key",
+        "mcp_api_key_previous",
+        "metrics_key",
+        "session_secret",
+        "oauth_registration_key",
+        "oauth_totp_key",
+    ],
 )
 def test_production_does_not_start_with_a_short_secret(field: str) -> None:
     [problem] = problems_of(**{"environment": "production", "mcp_api_key": STRONG, field: STRONG[:31]})

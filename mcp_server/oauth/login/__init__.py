@@ -11,12 +11,13 @@
     tries        how often somebody may guess
     remembered   who has agreed to what before
     ways         who a person is: by one of
-        users, passwords, totp       an account of this server
+        users, passwords, totp, locker
+                                     an account of this server
         oidc, identity, github, upstream
                                      an account elsewhere
         ambient                      a proxy's header, the developer's own function, nobody at all (development)
     opening      settings → a way
 
-Must not know codes, tokens and clients: `mcp_server.oauth.approvals` is all it sees of them. `users`, `passwords` and
-`totp` do not know HTTP, since the command uses them too.
+Must not know codes, tokens and clients: `mcp_server.oauth.approvals` is all it sees of them. `users`, `passwords`,
+`totp` and `locker` do not know HTTP, since the command uses them too.
 """

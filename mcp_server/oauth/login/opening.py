@@ -58,14 +58,15 @@ def way_of(settings: Settings, store: Store, options: LoginOptions, hook: Hook |
         case "auto":
             return AutoApproval(options)
         case _:
-            return _users(store)
+            return _users(settings, store)
 
 
-def _users(store: Store) -> Way:
+def _users(settings: Settings, store: Store) -> Way:
+    from mcp_server.oauth.login.locker import Locker  # noqa: PLC0415 - for those who have accounts
     from mcp_server.oauth.login.passwords import Passwords  # noqa: PLC0415 - for those who have passwords
     from mcp_server.oauth.login.users import Users  # noqa: PLC0415 - likewise
 
-    return Users(store, Passwords())
+    return Users(store, Passwords(), Locker(settings.totp_keys))
 
 
 def _elsewhere(settings: Settings) -> Way:

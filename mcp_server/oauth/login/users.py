@@ -7,6 +7,7 @@ one succeeds. Names are compared without regard to case.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 import unicodedata
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.login import totp
+from mcp_server.oauth.login.locker import Locked, Locker
 from mcp_server.stores.rules import Clock
 from mcp_server.stores.store import Store
 
 if TYPE_CHECKING:
     from mcp_server.oauth.login.passwords import Passwords
+
+logger = logging.getLogger("mcp_server.oauth.login")
 
 KIND: Final = "login-user"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}", re.ASCII)
@@ -37,7 +41,7 @@ class Account:
     password: str
     """A digest."""
     secret: str | None = None
-    """For one-time codes; as it must be usable, it is kept as it is."""
+    """For one-time codes; locked."""
     step: int = 0
     """The last step whose code was used."""
     recovery: tuple[str, ...] = ()
@@ -63,9 +67,12 @@ def name_of(text: str) -> str | None:
 class Users:
     """The accounts in a store."""
 
-    def __init__(self, store: Store, passwords: Passwords, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self, store: Store, passwords: Passwords, locker: Locker | None = None, *, clock: Clock = time.time
+    ) -> None:
         self._store = store
         self._passwords = passwords
+        self._locker = locker or Locker()
         self._clock = clock
 
     async def add(self, name: str, password: str, shown: str = "") -> bool:
@@ -96,9 +103,26 @@ class Users:
         return await self._change(name, lambda account: replace(account, password=digest))
 
     async def set_codes(self, name: str, secret: str | None, recovery: list[str]) -> bool:
-        """Demand one-time codes from now on, or no longer; False if there is no such account."""
+        """Demand one-time codes from now on, or no longer; False if there is no such account.
+
+        Raises:
+            Locked: There is no key with which the secret could be locked.
+        """
         digests = tuple(totp.recovery_digest(code) for code in recovery)
-        return await self._change(name, lambda account: replace(account, secret=secret, step=0, recovery=digests))
+        locked = None if secret is None else self._locker.lock(secret, name)
+        return await self._change(name, lambda account: replace(account, secret=locked, step=0, recovery=digests))
+
+    async def lock_anew(self) -> tuple[int, list[str]]:
+        """Lock every secret with the first key; gives how many were locked with another, and whose do not open."""
+        changed, left = 0, list[str]()
+        async for account in self.all():
+            if account.secret is None or self._locker.is_current(account.secret, account.name):
+                continue
+            try:
+                changed += await self._change(account.name, self._locked_anew)
+            except Locked:
+                left.append(account.name)
+        return changed, left
 
     async def check_password(self, name: str | None, password: str) -> Account | None:
         """The account, if this is its password. Takes as long if there is no such account."""
@@ -117,13 +141,25 @@ class Users:
     def _used(self, account: Account, code: str) -> Account | None:
         if account.secret is None:
             return None
-        step = totp.step_of(account.secret, code, self._clock(), after=account.step)
-        if step is not None:
-            return replace(account, step=step)
+        try:
+            secret = self._locker.open(account.secret, account.name)
+        except Locked:
+            text = "the codes of %s cannot be checked: no key in OAUTH_TOTP_KEY opens their secret"
+            logger.error(text, account.name)  # noqa: TRY400 - the text says it all
+        else:
+            step = totp.step_of(secret, code, self._clock(), after=account.step)
+            if step is not None:
+                return replace(self._locked_anew(account), step=step)
         digest = totp.recovery_digest(code)
         if digest not in account.recovery:
             return None
         return replace(account, recovery=tuple(each for each in account.recovery if each != digest))
+
+    def _locked_anew(self, account: Account) -> Account:
+        """The account with its secret under the first key."""
+        if account.secret is None or self._locker.is_current(account.secret, account.name):
+            return account
+        return replace(account, secret=self._locker.lock(self._locker.open(account.secret, account.name), account.name))
 
     async def _change(self, name: str, change: Callable[[Account], Account | None]) -> bool:
         """Replace an account by what `change` makes of it; False if there is none, or nothing is to be made of it."""

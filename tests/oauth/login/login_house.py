@@ -33,6 +33,7 @@ from mcp_server.guards.origin import OriginGuard
 from mcp_server.oauth.approvals import NotPending, Pending, Person
 from mcp_server.oauth.login.ambient import AutoApproval
 from mcp_server.oauth.login.app import Login, Way
+from mcp_server.oauth.login.locker import Locker
 from mcp_server.oauth.login.options import LoginOptions
 from mcp_server.oauth.login.passwords import Passwords
 from mcp_server.oauth.login.users import Users
@@ -41,6 +42,7 @@ from mcp_server.stores.memory import MemoryStore
 PATIENCE = 30.0
 PASSWORD = "correct horse battery"
 ISSUER = "https://mcp.example.com"
+TOTP_KEY = "a-key-for-one-time-codes-of-the-tests"
 
 
 class MemoryApprovals:
@@ -124,7 +126,8 @@ class House:
 
 def quick_users(store: MemoryStore, clock: Callable[[], float] = time.time) -> Users:
     """Accounts whose passwords cost nothing to check."""
-    return Users(store, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)), clock=clock)
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return Users(store, Passwords(hasher), Locker([TOTP_KEY]), clock=clock)
 
 
 @contextmanager
