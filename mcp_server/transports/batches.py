@@ -2,12 +2,16 @@
 
 Each message is answered for itself, all of them at once, and the answers go out together. A call whose deadline strikes
 has its answer then, while its code may still be winding down; the others do not wait for that.
+
+There is one status for all of them. If the token was not enough for anything that was asked, that is 403, and the
+client may ask again for everything. If something was done it is 200. In both cases one challenge names the scopes that
+were missing, for everything together (RFC 9110, 11.6.1 allows it beside any status).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_server.engine.asked import Asked
@@ -15,11 +19,11 @@ from mcp_server.engine.calls import Call, Principal
 from mcp_server.engine.engine import Engine
 from mcp_server.engine.in_flight import InFlight
 from mcp_server.engine.sessions import Session
-from mcp_server.protocol.errors import ProtocolError, invalid_request
+from mcp_server.protocol.errors import Failure, ProtocolError, invalid_request
 from mcp_server.protocol.messages import Json, Notification, Request, Response, readable_id, shape
 from mcp_server.protocol.rendering import failure_bytes
 from mcp_server.protocol.results import Answer
-from mcp_server.transports.exchange import HTTP_OK, Exchange
+from mcp_server.transports.exchange import HTTP_FORBIDDEN, HTTP_OK, Exchange
 
 
 class Batch:
@@ -51,7 +55,13 @@ class Batch:
             answers = [await place.answer for place in places]
             due = [answer for answer in answers if answer is not None]
             if due:
-                await self._exchange.finish(b"[" + b",".join(due) + b"]", HTTP_OK)
+                lacking = [place.scopes for place in places if place.scopes]
+                status = HTTP_FORBIDDEN if len(lacking) == len(due) else HTTP_OK
+                await self._exchange.finish(
+                    b"[" + b",".join(due) + b"]",
+                    status,
+                    self._exchange.challenge({scope for scopes in lacking for scope in scopes}),
+                )
             else:
                 await self._exchange.close()
 
@@ -77,6 +87,8 @@ class Batch:
         answer = await self._exchange.ask(
             request, self._in_flight, session=self._session, principal=self._principal, line=place
         )
+        if isinstance(answer, Failure):
+            place.scopes = answer.scopes
         return None if answer is None else self._engine.render(request, answer)
 
 
@@ -88,6 +100,8 @@ class _Place:
         self._exchange = exchange
         self.transport = exchange.transport
         self.answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.scopes: Sequence[str] = ()
+        """Without which the call was refused."""
 
     async def send(self, method: str, params: Mapping[str, Any], request: Request) -> None:
         """A notification goes out at once."""

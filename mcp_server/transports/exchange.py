@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from starlette.types import Receive, Scope, Send
@@ -39,6 +39,7 @@ Challenge: TypeAlias = Callable[[Scope, Sequence[str]], RawHeaders]
 
 HTTP_OK: Final = 200
 HTTP_ACCEPTED: Final = 202
+HTTP_FORBIDDEN: Final = 403
 
 PATIENCE: Final = 0.005
 """How long a call may last, in seconds, before anything is spent on it beyond itself."""
@@ -193,10 +194,15 @@ class Exchange:
         """What the engine has answered; nothing, if nobody waits for it any more."""
         if answer is None:
             return self.close()
-        if self._challenge is not None and isinstance(answer, Failure) and answer.scopes:
-            headers = [*(headers or ()), *self._challenge(self._scope, answer.scopes)]
+        if isinstance(answer, Failure) and answer.scopes:
+            headers = [*(headers or ()), *self.challenge(answer.scopes)]
         body, status = self.tell(request, answer)
         return self.finish(body, status, headers)
+
+    def challenge(self, scopes: Iterable[str]) -> RawHeaders:
+        """What tells a client for which scopes to ask; nothing, if none were missing."""
+        named = sorted(scopes)
+        return [] if self._challenge is None or not named else self._challenge(self._scope, named)
 
     async def finish(self, body: bytes, status: int, headers: RawHeaders | None = None) -> None:
         """The answer; nothing comes after it."""

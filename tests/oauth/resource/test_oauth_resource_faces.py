@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -351,18 +352,37 @@ def test_whatever_is_not_a_tool_is_guarded_too(office: Office, method: str, para
         assert fine.json()["result"]["cacheScope"] == "private"
 
 
-def test_a_batch_tells_of_each_message_for_itself(office: Office) -> None:
-    async def visit(there: Street) -> Any:
-        visitor = there.visitor(office.issue())
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/sse"])
+@pytest.mark.parametrize(
+    ("tools", "status", "scopes"),
+    [
+        (["hello", "change"], 200, "items:write stock"),
+        (["change", "change"], 403, "items:write stock"),
+        (["change", "look"], 403, "items:read items:write stock"),
+        (["hello", "hello"], 200, None),
+    ],
+)
+def test_a_batch_has_one_status_and_one_challenge_and_an_answer_for_each_message(
+    office: Office, path: str, tools: list[str], status: int, scopes: str | None
+) -> None:
+    async def visit(there: Street) -> httpx2.Response:
+        visitor = there.visitor(office.issue(scope="nothing"))
         await visitor.begin("2025-03-26")
         calls: list[dict[str, Any]] = [
-            {"jsonrpc": "2.0", "id": tool, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
-            for tool in ("hello", "change")
+            {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+            for number, tool in enumerate(tools)
         ]
-        answer = await visitor.post(calls)
-        return answer.status_code, {each["id"]: "error" in each for each in answer.json()}
+        told: dict[str, Any] = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        return await visitor.post([*calls, told], path)
 
-    assert visited(office, visit) == (200, {"hello": False, "change": True})
+    answer = visited(office, visit)
+    assert answer.status_code == status
+    text = answer.text.partition("data: ")[2] if answer.text.startswith(("event", "id")) else answer.text
+    failed = {each["id"]: "error" in each for each in json.loads(text)}
+    assert failed == {number: tool != "hello" for number, tool in enumerate(tools)}
+    place = METADATA if path == "/mcp" else METADATA[:-1] + '/sse"'
+    challenge = f'Bearer error="insufficient_scope", scope="{scopes}", {place}'
+    assert answer.headers.get_list("www-authenticate") == ([] if scopes is None else [challenge])
 
 
 # Sessions
