@@ -7,6 +7,7 @@ silent connections would keep everybody else out. Here
 * a head must be there some seconds after it was first waited for, however it trickles,
 * a head has a largest size (431),
 * what nobody reads is dropped once it has not moved for a while,
+* a client that does not answer the goodbye of TLS, as browsers may not, does not hold up the end of the process,
 * and when all places are taken, a newcomer gets that of whoever has been idle longest. Only if every connection is
   being served is a further one refused, with uvicorn's 503.
 
@@ -41,6 +42,8 @@ class Connection(UvicornProtocol):
     """How long a head may take, in seconds, beyond what uvicorn waits for it to begin on a connection that was used."""
     reading_time = 30.0
     """How long a client may leave the end of an answer unread, in seconds, once the connection is closed."""
+    goodbye_time = 1.0
+    """How long a client may take, in seconds, to let go of a connection that is closed because the process ends."""
     look_after = 5.0
     """How often a connection is looked after, in seconds."""
 
@@ -55,6 +58,7 @@ class Connection(UvicornProtocol):
         self._unread = 0
         self._moved = self.idle_since
         self._look: asyncio.TimerHandle | None = None
+        self._leaving = False
 
     @property
     def fresh(self) -> bool:
@@ -99,10 +103,29 @@ class Connection(UvicornProtocol):
         self.idle_since = self.loop.time()
         if not _BY_HTTPTOOLS or self.pipeline or self.transport.is_closing():
             super().on_response_complete()
+            if self._leaving:
+                self._say_goodbye()
         else:
             # What uvicorn does, without a timer for each answer: who does not ask again is noticed by `_look_after`.
             self.server_state.total_requests += 1
             self.flow.resume_reading()
+
+    def shutdown(self) -> None:
+        """The process ends: close the connection, once what is asked on it has been answered."""
+        super().shutdown()
+        self._leaving = True
+        if self.idle:
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        # The event loop would wait half a minute for a client to answer the end of TLS.
+        self.loop.call_later(self.goodbye_time, self._leave)
+
+    def _leave(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self._say_goodbye()  # it is still reading; for how long it may is decided elsewhere
+        else:
+            self.transport.abort()
 
     def _take_a_place(self) -> None:
         connections = cast("set[Connection]", self.connections)

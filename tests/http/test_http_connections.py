@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import ssl
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import uvicorn
+import uvloop
+from certificates import self_signed
 from http_children import PATIENCE, SERVE, Wire, started
 from starlette.types import Receive, Scope, Send
 
@@ -218,3 +222,59 @@ def test_an_answer_that_nobody_reads_is_dropped() -> None:
             writer.transport.abort()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("asks_last", [False, True])
+def test_a_client_that_does_not_answer_the_end_of_tls_does_not_hold_up_the_process(
+    loop: Callable[[], asyncio.AbstractEventLoop], asks_last: bool, tmp_path: Path
+) -> None:
+    """As a browser does that keeps a connection for later. Event loops wait for 30 seconds by themselves."""
+    certificate, key = self_signed(tmp_path, "127.0.0.1")
+
+    class Short(Connection):
+        goodbye_time = 0.01
+
+    def connect(port: int) -> ssl.SSLSocket:
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        found = trusted.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1")
+        found.sendall(REQUEST)
+        assert found.recv(9) == b"HTTP/1.1 "
+        return found
+
+    async def main() -> None:
+        answered, asked = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            del receive
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            if scope["path"] == "/slow":
+                asked.set()
+                await answered.wait()
+            await send({"type": "http.response.body", "body": b""})
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                port=0,
+                http=Short,
+                lifespan="off",
+                log_config=None,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+            )
+        )
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        with await asyncio.to_thread(connect, server.servers[0].sockets[0].getsockname()[1]) as client:
+            if asks_last:
+                client.sendall(REQUEST.replace(b"GET /", b"GET /slow"))
+                await asked.wait()
+            server.should_exit = True
+            asyncio.get_running_loop().call_later(0.2, answered.set)
+            async with asyncio.timeout(20):
+                await serving
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
