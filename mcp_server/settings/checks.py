@@ -121,6 +121,8 @@ def _tokens(settings: Settings) -> Iterator[Problem]:
         because = "OAUTH_ISSUERS" if settings.oauth_issuers else "MCP_JWT_SECRET"
         rule = f"(or DOMAIN) must be set, because {because} is: tokens are valid for one address"
         yield Problem("PUBLIC_URL", rule, depends=("DOMAIN", "HOST", "ENVIRONMENT", because))
+    if any(_MANY_TENANTS.match(issuer) for issuer in settings.oauth_issuers):
+        yield Problem("OAUTH_ISSUERS", "must name your own tenant by its id, as iss does; common is that of everybody")
     for name, url in (
         ("OAUTH_JWKS_URL", settings.oauth_jwks_url),
         ("OAUTH_INTROSPECTION_URL", settings.oauth_introspection_url),

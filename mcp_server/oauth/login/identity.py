@@ -12,6 +12,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 """Signatures that only the provider can make. With HS256 the key would be a secret that others share."""
 
 _LEEWAY: Final = 60
+_ALSO: Final = {"https://accounts.google.com": ("accounts.google.com",)}
+"""What an issuer calls itself as well, by its own documentation."""
 _REQUIRED: Final = ("iss", "sub", "aud", "exp", "iat", "nonce")
 _LONGEST_SUBJECT: Final = 255
 
@@ -43,7 +45,7 @@ def claims_of(
             _key(keys, header.get("kid"), algorithm),
             algorithms=[algorithm],
             audience=client_id,
-            issuer=issuer,
+            issuer=[issuer, *_ALSO.get(issuer, ())],
             leeway=_LEEWAY,
             options={"require": list(_REQUIRED)},
         )

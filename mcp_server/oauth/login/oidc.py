@@ -16,13 +16,24 @@ from urllib.parse import quote, urlencode, urlsplit
 from mcp_server.oauth.approvals import Person
 from mcp_server.oauth.login.identity import NotGenuine, UnknownKey, claims_of
 from mcp_server.oauth.login.shown import clean
-from mcp_server.oauth.login.upstream import Admitted, Errand, ProviderFailed, check_address, fetched, mapping, text
+from mcp_server.oauth.login.upstream import (
+    Admitted,
+    Errand,
+    ProviderFailed,
+    SecretRefused,
+    check_address,
+    fetched,
+    mapping,
+    text,
+)
 from mcp_server.stores.rules import Clock
 
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _FRESH_FOR: Final = 3600.0
 _SOONEST: Final = 60.0
 """How soon keys are fetched again because a token names one that is not known."""
+_GOOGLE: Final = "https://accounts.google.com"
+_OF_GOOGLE: Final = ("gmail.com", "googlemail.com")
 _CHOOSERS: Final = ("accounts.google.com", "login.microsoftonline.com")
 _NAMES: Final = {
     "accounts.google.com": "Google",
@@ -53,7 +64,9 @@ class _Directory:
     keys: str
     userinfo: str | None
     basic: bool
-    """Whether the secret travels in a header, which is the rule, or in the form."""
+    """Whether the secret may travel in a header, which is the rule."""
+    form: bool
+    """Whether it may travel in the form."""
     says_issuer: bool
     chooses: bool
 
@@ -103,7 +116,9 @@ class Oidc:
         if email is None and self._admitted.needs_email and directory.userinfo is not None:
             more = await self._userinfo(directory.userinfo, text(tokens, "access_token"), claims["sub"])
             email, verified = more.get("email"), more.get("email_verified")
-        proven = email if isinstance(email, str) and verified is True else None
+        proven = (
+            email if isinstance(email, str) and verified is True and _is_its_own(directory, email, claims) else None
+        )
         self._admitted.check([claims["sub"]], proven)
         return Person(f"{directory.issuer}#{claims['sub']}", _shown(claims, email))
 
@@ -117,7 +132,12 @@ class Oidc:
         }
         if directory.basic:
             quoted = (quote(own[0], safe=""), quote(own[1], safe=""))  # RFC 6749, 2.3.1
-            return mapping(await fetched("POST", directory.token, data=data, auth=quoted))
+            try:
+                return mapping(await fetched("POST", directory.token, data=data, auth=quoted))
+            except SecretRefused:
+                # Some let an operator choose for each client, and say what there is to choose from.
+                if not directory.form:
+                    raise
         data |= {"client_id": own[0], "client_secret": own[1]}
         return mapping(await fetched("POST", directory.token, data=data))
 
@@ -176,9 +196,22 @@ def _directory(found: dict[str, Any], discovery: str) -> _Directory:
         text(found, "jwks_uri"),
         userinfo if isinstance(userinfo, str) else None,
         isinstance(methods, list) and "client_secret_basic" in methods,
+        isinstance(methods, list) and "client_secret_post" in methods,
         found.get("authorization_response_iss_parameter_supported") is True,
         urlsplit(issuer).hostname in _CHOOSERS or (isinstance(prompts, list) and "select_account" in prompts),
     )
+
+
+def _is_its_own(directory: _Directory, email: str, claims: Mapping[str, Any]) -> bool:
+    """Whether the provider still knows whose address it is.
+
+    Anybody could make an account at Google with an address of another domain, and keep it when the address had become
+    somebody else's. Google says itself for which addresses it answers: its own, and those of an organisation (`hd`).
+    """
+    if directory.issuer != _GOOGLE:
+        return True
+    domain = email.casefold().rpartition("@")[2]
+    return domain in _OF_GOOGLE or isinstance(claims.get("hd"), str)
 
 
 def _shown(claims: Mapping[str, Any], email: object) -> str:

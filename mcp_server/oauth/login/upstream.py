@@ -25,6 +25,10 @@ class ProviderFailed(Exception):  # noqa: N818 - it is what has happened
     """The provider did not answer, or said what cannot be believed; the words are for the log."""
 
 
+class SecretRefused(ProviderFailed):
+    """The provider does not take this server for what it says it is; perhaps the secret came in the wrong place."""
+
+
 class NotAdmitted(Exception):  # noqa: N818 - it is what has happened
     """The provider knows the person, and this server does not let them in."""
 
@@ -148,7 +152,7 @@ async def fetched(
         raise ProviderFailed(msg) from None
     if response.status_code != HTTPStatus.OK:
         msg = f"{urlsplit(url).netloc} answered with {response.status_code}{_reason(bytes(body))}"
-        raise ProviderFailed(msg)
+        raise (SecretRefused if response.status_code == HTTPStatus.UNAUTHORIZED else ProviderFailed)(msg)
     try:
         return json.loads(bytes(body))
     except ValueError:

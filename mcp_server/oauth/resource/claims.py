@@ -42,6 +42,8 @@ class Demands:
             raise Invalid("it is not valid yet (nbf)")
         if not any(canonical(each) in self._audiences for each in _texts(claims.get("aud"))):
             raise Invalid("it is meant for another server (aud)")
+        if _is_of_identity(claims):
+            raise Invalid("it is an identity token, which says who has signed in and is no key to anything")
         if claims.get("cnf") is not None:
             raise Invalid("it is bound to a key of its bearer (cnf), which is not supported")
         client = next((claims[name] for name in _CLIENT if _is_text(claims.get(name))), "")
@@ -60,6 +62,13 @@ def canonical(audience: str) -> str:
     if not parts.netloc:
         return audience
     return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()))
+
+
+def _is_of_identity(claims: Mapping[str, Any]) -> bool:
+    """Whether it is for the client itself (OpenID Connect); the audience may not tell, where client and resource are one."""
+    if "at_hash" in claims or "c_hash" in claims or claims.get("typ") == "ID":
+        return True
+    return "nonce" in claims and not any(name in claims for name in _CLIENT)
 
 
 def _expiry(claims: Mapping[str, Any], now: float) -> float:

@@ -52,6 +52,8 @@ class Provider:
     emails: Any = None
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     fetched_keys: int = 0
+    takes: str = "both"
+    """Where a client's secret is looked for: in the header, in the form, or in both."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
     def app(self) -> Starlette:
@@ -96,11 +98,14 @@ class Provider:
 
     async def _token(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        asked = self.codes.pop(form.get("code", ""), None)
         own = (form.get("client_id"), form.get("client_secret"))
-        if (basic := request.headers.get("authorization")) is not None:
+        basic = request.headers.get("authorization")
+        if (basic is None and self.takes == "header") or (basic is not None and self.takes == "form"):
+            return JSONResponse({"error": "invalid_client"}, 401)
+        if basic is not None:
             pair = base64.b64decode(basic.removeprefix("Basic ")).decode().partition(":")
             own = (unquote(pair[0]), unquote(pair[2]))
+        asked = self.codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if asked is None or challenge != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]:

@@ -17,7 +17,9 @@ from login_house import Browser, House, Seen, house
 from login_provider import CLIENT, SECRET, Provider, provider
 
 from mcp_server.oauth.approvals import Pending
+from mcp_server.oauth.login import oidc
 from mcp_server.oauth.login.github import GitHub
+from mcp_server.oauth.login.identity import NotGenuine, claims_of
 from mcp_server.oauth.login.oidc import Oidc, OidcAccount
 from mcp_server.oauth.login.upstream import Admitted
 
@@ -73,6 +75,53 @@ def test_the_secret_travels_as_the_provider_wants_it() -> None:
         metadata = {"token_endpoint_auth_methods_supported": methods}
         with provider(metadata=metadata) as source, at(source) as server, by_hand() as browser:
             assert "Allow" in signed_in(server, browser).text
+
+
+@pytest.mark.parametrize(
+    ("takes", "methods", "status"),
+    [
+        ("form", ["client_secret_basic", "client_secret_post"], 200),
+        ("header", ["client_secret_post", "client_secret_basic"], 200),
+        ("form", ["client_secret_basic"], 502),
+    ],
+)
+def test_a_provider_may_take_one_of_those_it_names(takes: str, methods: list[str], status: int) -> None:
+    """Auth0, Okta and Keycloak know for each client where its secret must be, and tell of all ways."""
+    metadata = {"token_endpoint_auth_methods_supported": methods}
+    with provider(metadata=metadata, takes=takes) as source, at(source) as server, by_hand() as browser:
+        assert signed_in(server, browser).status == status
+
+
+@pytest.mark.parametrize(
+    ("email", "hd", "status"),
+    [
+        ("anna@example.com", "example.com", 200),
+        ("anna@example.com", None, 403),
+        ("anna@example.com", "", 200),
+        ("anna@gmail.com", None, 200),
+        ("Anna@GoogleMail.com", None, 200),
+        ("anna@gmail.com.example.com", None, 403),
+    ],
+)
+def test_an_address_at_google_counts_if_google_answers_for_it(
+    email: str, hd: str | None, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with provider() as source:
+        monkeypatch.setattr(oidc, "_GOOGLE", source.url)
+        source.user |= {"email": email, **({} if hd is None else {"hd": hd})}
+        domains = ["example.com", "gmail.com", "googlemail.com", "gmail.com.example.com"]
+        with at(source, domains=domains) as server, by_hand() as browser:
+            assert signed_in(server, browser).status == status
+
+
+def test_google_may_call_itself_by_its_name_alone() -> None:
+    source = Provider(claims=lambda claims: {**claims, "iss": "accounts.google.com"})
+    keys = [{**json.loads(jwt.get_algorithm_by_name("RS256").to_jwk(source.key.public_key())), "kid": "k1"}]  # type: ignore[arg-type]
+    token = source.identity("n")
+    said = claims_of(token, keys, issuer="https://accounts.google.com", client_id=CLIENT, nonce="n")
+    assert said["sub"] == "auth0|1234"
+    with pytest.raises(NotGenuine):
+        claims_of(token, keys, issuer="https://login.example.com", client_id=CLIENT, nonce="n")
 
 
 @pytest.mark.parametrize(

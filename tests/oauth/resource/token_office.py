@@ -53,6 +53,8 @@ class Office:
         self.published: list[dict[str, Any]] = [self.public(kind, kid=kind) for kind in self.keys]
         self.document: bytes | None = None
         self.metadata: dict[str, Any] = {}
+        self.documents: dict[str, dict[str, Any]] = {}
+        """What is at further addresses."""
         self.oidc = True
         self.misbehaviour = ""
         self.cache_control = "max-age=300"
@@ -111,6 +113,8 @@ class Office:
     def _answer(self, path: str, headers: dict[bytes, bytes], body: bytes) -> tuple[int, bytes, Any]:
         if self.misbehaviour == "down":
             return 503, b"", []
+        if path in self.documents:
+            return 200, json.dumps(self.documents[path]).encode(), []
         if path == "/.well-known/openid-configuration" if self.oidc else path.startswith("/.well-known/oauth-"):
             return 200, json.dumps({"issuer": self.url, "jwks_uri": f"{self.url}/jwks", **self.metadata}).encode(), []
         if path == "/introspect":
