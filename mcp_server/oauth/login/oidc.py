@@ -116,9 +116,9 @@ class Oidc:
         if email is None and self._admitted.needs_email and directory.userinfo is not None:
             more = await self._userinfo(directory.userinfo, text(tokens, "access_token"), claims["sub"])
             email, verified = more.get("email"), more.get("email_verified")
-        proven = (
-            email if isinstance(email, str) and verified is True and _is_its_own(directory, email, claims) else None
-        )
+        proven = email if isinstance(email, str) and verified is True else None
+        if proven is not None and directory.issuer == _GOOGLE and not _is_of_google(proven, claims):
+            proven = None
         self._admitted.check([claims["sub"]], proven)
         return Person(f"{directory.issuer}#{claims['sub']}", _shown(claims, email))
 
@@ -202,16 +202,13 @@ def _directory(found: dict[str, Any], discovery: str) -> _Directory:
     )
 
 
-def _is_its_own(directory: _Directory, email: str, claims: Mapping[str, Any]) -> bool:
-    """Whether the provider still knows whose address it is.
+def _is_of_google(email: str, claims: Mapping[str, Any]) -> bool:
+    """Whether Google still knows whose address it is.
 
     Anybody could make an account at Google with an address of another domain, and keep it when the address had become
     somebody else's. Google says itself for which addresses it answers: its own, and those of an organisation (`hd`).
     """
-    if directory.issuer != _GOOGLE:
-        return True
-    domain = email.casefold().rpartition("@")[2]
-    return domain in _OF_GOOGLE or isinstance(claims.get("hd"), str)
+    return email.casefold().rpartition("@")[2] in _OF_GOOGLE or bool(claims.get("hd"))
 
 
 def _shown(claims: Mapping[str, Any], email: object) -> str:

@@ -65,7 +65,7 @@ def canonical(audience: str) -> str:
 
 
 def _is_of_identity(claims: Mapping[str, Any]) -> bool:
-    """Whether it is for the client itself (OpenID Connect); the audience may not tell, where client and resource are one."""
+    """Whether it is for the client itself (OpenID Connect); the audience tells nothing where the two are one."""
     if "at_hash" in claims or "c_hash" in claims or claims.get("typ") == "ID":
         return True
     return "nonce" in claims and not any(name in claims for name in _CLIENT)

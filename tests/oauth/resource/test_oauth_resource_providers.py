@@ -168,7 +168,13 @@ def issuer_of(office: Office, shape: Shape) -> str:
 
 def token_of(office: Office, shape: Shape, **claims: Any) -> str:
     """What that provider issues."""
-    said = {"client_id": None, "aud": shape.audience, "iss": as_at(office, shape.issuer), **shape.claims, **claims}
+    said: dict[str, Any] = {
+        "client_id": None,
+        "aud": shape.audience,
+        "iss": as_at(office, shape.issuer),
+        **shape.claims,
+        **claims,
+    }
     return office.issue(headers=shape.header, **said)
 
 
