@@ -59,8 +59,9 @@ class Assertions:
         named = cast("list[Any]", audience) if isinstance(audience, list) else [audience]
         if self._audiences.isdisjoint(each for each in named if isinstance(each, str)):
             raise invalid_client("aud of the assertion has to be the issuer.")
-        # By jti where there is one, because a signature can be written in more than one way.
-        once = digest(f"{client_id}\n{claims['jti']}" if isinstance(claims.get("jti"), str) else assertion)
+        # By jti where there is one, else by what is signed: a signature can be written in more than one way.
+        signed = assertion.rpartition(".")[0]
+        once = digest(f"{client_id}\n{claims['jti']}" if isinstance(claims.get("jti"), str) else signed)
         if not await self._store.add(KIND, once, b"", lifetime=expires + _LEEWAY - now):
             raise invalid_client("The assertion has been used before.")
 

@@ -3,6 +3,9 @@
 First of all it is found out whether the answer can be sent anywhere: the client must be known, and the address must be
 one of its own. Until then every fault is a page, and never a redirect, or else this server would send people wherever
 somebody likes. From then on every fault goes back to the client, with its `state` and with our name in `iss`.
+
+Anybody can be a client with a site of their own. So that a link to us does not lead there by itself, the way back to
+the site of a client that no operator has named is a link, on a page that says where it leads (RFC 9700, 4.11.2).
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from mcp_server.oauth.server import ledger
 from mcp_server.oauth.server.asked import Asked
 from mcp_server.oauth.server.client import CODE, Client
 from mcp_server.oauth.server.clients import Clients
-from mcp_server.oauth.server.faults import NO_STORE, Fault, Untellable, page
+from mcp_server.oauth.server.faults import NO_STORE, Fault, Untellable, page, way_back
 from mcp_server.oauth.server.ledger import Ledger
 from mcp_server.oauth.server.limits import Limits
 from mcp_server.oauth.server.options import ServerOptions
@@ -72,6 +75,8 @@ class Authorize:
         except Fault as error:
             logger.info("OAUTH client %s was refused: %s", clean(client.id), error.error)
             address = self._back(redirect_uri, state, error)
+            if client.known_by != "settings" and redirect_uri.startswith("https:"):
+                return way_back(error.says, address)
         except StoreUnavailable:
             fault = Fault("temporarily_unavailable", "Try again in a moment.")
             address = self._back(redirect_uri, state, fault)

@@ -20,6 +20,7 @@ import httpx2
 from mcp_server.guards.authority import is_loopback
 from mcp_server.oauth.server.client import Client, described, keys_in
 from mcp_server.oauth.server.faults import Fault, unavailable
+from mcp_server.oauth.server.metadata import AUTHORIZE
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.oauth.server.reaching import Fetched, NotFetched, Reaching
 from mcp_server.observe.cleaning import clean
@@ -34,6 +35,8 @@ _NEGATIVE: Final = 30.0
 _KEYS_FOR: Final = 300.0
 _MOST: Final = 1000
 _AT_ONCE: Final = 8
+_QUEUEING: Final = 2.0
+"""How many seconds a fetch may wait for its turn; strangers decide how long the others take."""
 _PORTS: Final = 1 << 16
 _AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,10})", re.IGNORECASE)
 _FORM: Final = re.compile(
@@ -71,6 +74,7 @@ class Documents:
         self._keys: OrderedDict[str, tuple[tuple[Mapping[str, Any], ...], float]] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[Client | None]] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._own = {httpx2.URL(url).host for url in (options.public_url, *options.further_urls)}
 
     def accepts(self, identity: str) -> bool:
         """Whether a client id is the address of a document that would be looked at."""
@@ -84,6 +88,9 @@ class Documents:
         except httpx2.InvalidURL:
             return False
         if url.port is not None and not 0 < url.port < _PORTS:
+            return False
+        # An address here that asks for a document could be asked for one that is here again, and so on.
+        if url.path == AUTHORIZE and url.host in self._own:
             return False
         here = self._options.loopback_documents and is_loopback(url.host)
         return (url.scheme == "https" or here) and self._trusts(url.host)
@@ -124,8 +131,7 @@ class Documents:
         if kept is not None and self._clock() < kept[1]:
             return kept[0]
         try:
-            async with self._places:
-                found = await self._reaching.fetch(address)
+            found = await self._fetched(address)
         except NotFetched as error:
             logger.info("OAUTH the keys of %s were not fetched: %s", clean(client.id), error)
             raise unavailable() from None
@@ -135,10 +141,20 @@ class Documents:
             self._keys.popitem(last=False)
         return keys
 
+    async def _fetched(self, address: str) -> Fetched:
+        try:
+            async with asyncio.timeout(_QUEUEING):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NotFetched("too many others are being fetched", lasting=False) from None
+        try:
+            return await self._reaching.fetch(address)
+        finally:
+            self._places.release()
+
     async def _fetch(self, identity: str, before: _Known | None) -> Client | None:
         try:
-            async with self._places:
-                found = await self._reaching.fetch(identity)
+            found = await self._fetched(identity)
             client = _checked(identity, found)
         except NotFetched as error:
             return self._without(identity, before, str(error), lasting=error.lasting)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -24,10 +25,17 @@ body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 34rem; margin: 4rem aut
 </style>
 <h1>This cannot be done</h1>
 <p>{why}</p>
-<p>You were not sent back to the program that brought you here, because it could not be told who it is. Start again
-there; if this happens again, remove the connection there and add it anew.</p>
+<p>{further}</p>
 </html>
 """
+_START_AGAIN: Final = (
+    "You were not sent back to the program that brought you here, because it could not be told who it is. Start again "
+    "there; if this happens again, remove the connection there and add it anew."
+)
+_WAY_BACK: Final = (
+    "The program that brought you here has asked for something that it cannot have. It is at <strong>{host}</strong>, "
+    'which is not a part of this server. <a href="{address}" rel="noreferrer">Go back there</a> if you know it.'
+)
 _PAGE_HEADERS: Final = {
     **NO_STORE,
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
@@ -72,4 +80,11 @@ def told(fault: Fault, *, challenge: bool = False) -> Response:
 
 def page(why: str, status: int = 400) -> Response:
     """What a person reads who cannot be sent anywhere."""
-    return HTMLResponse(_PAGE.format(why=escape(why)), status, _PAGE_HEADERS)
+    return HTMLResponse(_PAGE.format(why=escape(why), further=_START_AGAIN), status, _PAGE_HEADERS)
+
+
+def way_back(why: str, address: str) -> Response:
+    """What a person reads who decides for themselves whether to go back to a site."""
+    host = urlsplit(address).netloc
+    further = _WAY_BACK.format(host=escape(host), address=escape(address))
+    return HTMLResponse(_PAGE.format(why=escape(why), further=further), 400, _PAGE_HEADERS)

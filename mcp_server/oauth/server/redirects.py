@@ -25,15 +25,18 @@ _SENDABLE: Final = re.compile(r"[!#-;=?-\[\]_a-z~%]+")
 
 _ACTIVE: Final = frozenset(
     (
-        *("about", "blob", "chrome", "chrome-extension", "data", "feed", "file"),
-        *("filesystem", "ftp", "ftps", "gopher", "http", "https", "intent"),
-        *("jar", "java", "javascript", "ldap", "livescript", "mailto", "mhtml"),
-        *("mocha", "moz-extension", "ms-msdt", "ms-officecmd", "news", "nfs", "resource"),
-        *("search-ms", "sftp", "smb", "sms", "ssh", "tel", "telnet"),
-        *("tn3270", "vbscript", "view-source", "wais", "ws", "wss", "wyciwyg"),
+        *("about", "acap", "afp", "android-app", "blob", "callto", "chrome", "chrome-extension", "cid", "data", "dav"),
+        *("davs", "facetime", "facetime-audio", "feed", "file", "filesystem", "ftp", "ftps", "git", "gopher", "hcp"),
+        *("help", "http", "https", "imap", "intent", "irc", "ircs", "itms-apps", "itms-services", "its", "jar", "java"),
+        *("javascript", "ldap", "ldaps", "livescript", "magnet", "mailto", "market", "mhtml", "mid", "mk", "mms"),
+        *("mocha", "moz-extension", "news", "nfs", "nntp", "pop", "rdp", "res", "resource", "rlogin", "rtsp", "search"),
+        *("search-ms", "sftp", "shell", "sip", "sips", "smb", "sms", "snews", "ssh", "tel", "telnet", "tn3270"),
+        *("vbscript", "view-source", "vnc", "wais", "webcal", "ws", "wss", "wyciwyg", "xmpp"),
     )
 )
 """Schemes that a browser or a system acts on by itself, so that no program can be meant by them."""
+_OF_SYSTEMS: Final = ("ms-", "x-apple")
+"""How those begin that belong to a system; several of them have run what an address told them to."""
 
 
 def fault_in(uri: str) -> str | None:
@@ -88,7 +91,7 @@ def _fault_in_https(uri: str) -> str | None:
 
 
 def _fault_in_private(uri: str, scheme: str) -> str | None:
-    if scheme in _ACTIVE or not _PRIVATE.fullmatch(uri):
+    if scheme in _ACTIVE or scheme.startswith(_OF_SYSTEMS) or not _PRIVATE.fullmatch(uri):
         return "has a scheme that is not a program's own"
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 import secrets
 import socket
 import threading
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -278,8 +280,16 @@ def flow(house: House, **options: Any) -> Generator[Flow]:
         yield found
 
 
+def leads_to(answer: httpx2.Response) -> str:
+    """The address to which an answer sends, or to which the one link on its page leads."""
+    if answer.is_redirect:
+        return answer.headers["location"]
+    [link] = re.findall(r'href="([^"]*)"', answer.text)
+    return unescape(link)
+
+
 def sent_back(answer: httpx2.Response) -> dict[str, str]:
     """The parameters in the address to which an answer sends, each of which is there once."""
-    query = urlsplit(answer.headers["location"]).query
+    query = urlsplit(leads_to(answer)).query
     assert all(len(values) == 1 for values in parse_qs(query).values())
     return dict(parse_qsl(query))

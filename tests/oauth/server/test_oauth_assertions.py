@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,19 @@ def test_an_assertion_is_good_once(home: House) -> None:
         assert [ask(home, signed), ask(home, signed)] == [GOOD, BAD]
     another = jwt.encode(claims(home, x="y"), SECRET, "ES256")
     assert ask(home, another) == BAD, "it is the jti that counts, where there is one"
+
+
+@pytest.mark.parametrize("jti", [None, 7])
+def test_a_signature_that_is_written_differently_makes_no_other_assertion(home: House, jti: Any) -> None:
+    """Of an elliptic signature (r, s) anybody can make (r, n - s), which is as good."""
+    signed = jwt.encode(claims(home, jti=jti, n=secrets.token_hex()), SECRET, "ES256")
+    head, _, signature = signed.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    other = raw[:32] + (order - int.from_bytes(raw[32:])).to_bytes(32)
+    twin = f"{head}.{base64.urlsafe_b64encode(other).rstrip(b'=').decode()}"
+    assert ask(home, twin) == GOOD
+    assert ask(home, signed) == BAD
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from mcp_server.oauth.server.client import Client
 from mcp_server.oauth.server.documents import Documents
 from mcp_server.oauth.server.faults import Fault
 from mcp_server.oauth.server.options import ServerOptions
-from mcp_server.oauth.server.reaching import NotFetched, Reaching, is_public, look_up
+from mcp_server.oauth.server.reaching import Fetched, NotFetched, Reaching, is_public, look_up
 from tests.store_backends import Clock
 
 
@@ -383,6 +383,52 @@ def test_only_a_few_documents_are_fetched_at_a_time() -> None:
 
     asyncio.run(main())
     assert most == 8
+
+
+def test_nobody_waits_for_a_turn_that_strangers_do_not_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers decide how long eight fetches take; the document before serves meanwhile, or there is a 503."""
+    clock, released = Clock(), asyncio.Event()
+
+    class Slow:
+        async def fetch(self, url: str) -> Any:
+            if "slow" in url:
+                await released.wait()
+                raise NotFetched("no", lasting=True)
+            return Fetched({"client_id": url, "client_name": "Known", "redirect_uris": ["https://c.example/"]}, "")
+
+    documents = Documents(ServerOptions("https://a.example"), Slow(), clock)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr("mcp_server.oauth.server.documents._QUEUEING", 0.01)
+
+    async def main() -> None:
+        known = await documents.find("https://client.example/known")
+        clock.now += 7200
+        slow = [asyncio.create_task(documents.find(f"https://slow.example/{n}")) for n in range(8)]
+        await asyncio.sleep(0)
+        assert await documents.find("https://client.example/known") == known
+        with pytest.raises(Fault) as raised:
+            await documents.find("https://client.example/unknown")
+        assert raised.value.status == 503
+        released.set()
+        await asyncio.gather(*slow)
+        clock.now += 60
+        assert await documents.find("https://client.example/unknown") is not None
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("identity", "accepted"),
+    [
+        ("https://a.example/authorize?client_id=https%3A%2F%2Fa.example%2Fauthorize", False),
+        ("https://A.EXAMPLE/%61uthorize?x", False),
+        ("https://b.example/authorize?x", False),
+        ("https://a.example/app/client.json", True),
+        ("https://c.example/authorize?x", True),
+    ],
+)
+def test_this_server_does_not_ask_itself_to_ask_itself(identity: str, accepted: bool) -> None:
+    options = ServerOptions("https://a.example", further_urls=("https://b.example",))
+    assert Documents(options, Reaching(), Clock()).accepts(identity) is accepted
 
 
 def test_no_more_than_so_many_documents_are_remembered() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import WRITES
 from granting import ASKED, CLIENT, Granting, code_in
+from pydantic_core import from_json
 
 from mcp_server.oauth.access import VerifierUnavailable
 from mcp_server.oauth.approvals import NotPending, Person
@@ -28,7 +31,7 @@ from mcp_server.oauth.server.registrations import listed as listed_clients
 from mcp_server.oauth.server.verifier import OwnTokens
 from mcp_server.stores import Record, Store
 from mcp_server.stores.memory import MemoryStore
-from tests.store_backends import Backend, Clock
+from tests.store_backends import PATIENCE, Backend, Clock
 
 HERE = Path(__file__).parent
 MANY = 25
@@ -407,6 +410,48 @@ def test_a_process_that_is_killed_loses_and_doubles_nothing(shared_store: Backen
         for code in codes[:-1]:
             assert await refused(granting.redeem(code)) == "invalid_grant"
             assert await refused(granting.refresh(latest[code][3])) == "invalid_grant"
+
+    if shared_store.clock is not None:
+        shared_store.clock.now = time.time()
+    shared_store.run(test)
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_behind_every_write_a_kill_leaves_what_the_page_says(shared_store: Backend, write: str) -> None:
+    """docs/oauth-server.md has the table; registrations are one write, which is there or not."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE.parents[2], HERE.parents[1])))}
+    behind = str(WRITES.index(write) + 1)
+    ran = subprocess.run(
+        [sys.executable, str(HERE / "dying.py"), shared_store.url, shared_store.prefix, behind],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    had = dict(line.split() for line in ran.stdout.splitlines())
+
+    async def test(store: Store) -> None:
+        granting = Granting(store, Clock(time.time()))
+        registrations = Registrations(store, ServerOptions("https://mcp.example"), time.time)
+        [(kept, client)] = [each async for each in listed_clients(store)]
+        assert client.redirect_uris == CLIENT.redirect_uris
+        assert ("client" in had) == (write != "register")
+        if "client" in had:
+            assert await registrations.find(had["client"]) == client
+            used = WRITES.index(write) >= WRITES.index("used")
+            assert (from_json(kept.value)["used"] is not None) == used
+        if "asked" in had:  # it is decided, or it never was: the person starts again
+            with pytest.raises(NotPending):
+                await granting.grants.pending(had["asked"])
+        assert len(await store.find(KIND)) == (WRITES.index(write) >= WRITES.index("allow"))
+        if "refresh" in had:
+            assert await granting.refresh(had["refresh"])
+        elif "code" in had:
+            assert await refused(granting.redeem(had["code"])) == "invalid_grant"
+            assert await store.find(KIND) == []
+        assert await granting.tokens("local:bob")
 
     if shared_store.clock is not None:
         shared_store.clock.now = time.time()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from issuing import CLAUDE, Flow, House, flow, house, sent_back
+from issuing import CLAUDE, Flow, House, flow, house, leads_to, sent_back
 
 from mcp_server.oauth.server import proving
 from mcp_server.oauth.server.client import Client
@@ -119,12 +119,35 @@ def test_every_other_fault_goes_back_with_state_and_issuer(
     claude: Flow, changes: dict[str, str | None], error: str
 ) -> None:
     answer = claude.authorize(**changes)
-    assert answer.status_code == 302
-    assert answer.headers["location"].startswith(f"{CLAUDE[0]}?")
+    assert leads_to(answer).startswith(f"{CLAUDE[0]}?")
     found = sent_back(answer)
     # Without `iss` a client could not tell which of its servers has answered (mix-up).
     assert (found["error"], found["state"], found["iss"]) == (error, "the state", claude.house.url)
     assert "code" not in found
+
+
+def test_the_site_of_a_client_that_anybody_could_be_is_a_link_and_no_redirect(home: House) -> None:
+    """Otherwise a link to this server would lead wherever somebody likes, once they have registered."""
+    uri = "https://evil.example/?a=<script>&b".replace("<", "%3C").replace(">", "%3E")
+    with flow(home, redirect_uri=uri) as client:
+        for answer in (
+            client.authorize(scope="admin"),
+            client.http.post("/authorize", data=client.asks(scope="admin")),
+        ):
+            assert answer.status_code == 400
+            assert "location" not in answer.headers
+            assert "refresh" not in answer.headers
+            assert "http-equiv" not in answer.text
+            assert "<strong>evil.example</strong>" in answer.text
+            assert leads_to(answer).startswith(f"{uri}&error=invalid_scope")
+            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1455/callback", "cursor://anysphere.cursor-retrieval/oauth"])
+def test_a_program_on_the_persons_own_machine_is_told_at_once(home: House, uri: str) -> None:
+    with flow(home, redirect_uri=uri) as client:
+        assert client.authorize(scope="admin").headers["location"].startswith(f"{uri}?error=invalid_scope")
 
 
 def test_a_foreign_resource_beside_ours_is_refused(claude: Flow) -> None:
