@@ -44,7 +44,7 @@ def _chapter(title: str, table: Mapping[str, Requirement]) -> str:
 
 def _transports(requirement: Requirement) -> str:
     if not requirement.transports:
-        return "none: at registration"
+        return requirement.elsewhere
     seen = {transport for transport, _ in requirement.cells}
     return ", ".join(transport for transport in TRANSPORTS if transport in seen)
 

@@ -46,6 +46,9 @@ class Requirement:
     """Whether it is about more than one request of a connection, which requests of the newest version do not have over
     HTTP."""
 
+    elsewhere: str = "none: at registration"
+    """Where it holds, if that is on no transport of MCP."""
+
     @property
     def versions(self) -> tuple[str, ...]:
         """The versions in which this holds, oldest first."""
@@ -525,6 +528,38 @@ _OFFLINE: Final = {
     "X8": _always("Skills are there only if a folder of them was added.", "basic/versioning"),
 }
 
+
+def _beside(text: str, page: str = "", level: Level = "MUST", version: str = V2026_07_28) -> Requirement:
+    spec = f"{version}/basic/authorization{page and '/'}{page}"
+    return Requirement(text=text, spec=spec, level=level, transports=(), elsewhere="HTTP, beside MCP")
+
+
+_DISCOVERY: Final = "authorization-server-discovery"
+_REGISTRATION: Final = "client-registration"
+_SECURITY: Final = "security-considerations"
+
+_AUTHORIZATION: Final = {
+    "O1a": _beside("The metadata of the resource are at its path and at the root, and name an issuer.", _DISCOVERY),
+    "O1b": _beside("Who sends no token is told where they are.", _DISCOVERY),
+    "O1c": _beside("Who sends no token is told for which scopes to ask, and never for offline_access.", "", "SHOULD"),
+    "O2a": _beside("A token that is broken, over, or for somebody else gets 401.", _SECURITY),
+    "O2b": _beside("A token in the address is not looked at.", ""),
+    "O3a": _beside("What a token does not suffice for gets 403 with all scopes that it takes.", "", "SHOULD"),
+    "O3b": _beside("A scope that implies another suffices for it.", ""),
+    "O3c": _beside("A list that depends on scopes is for its caller alone.", ""),
+    "O4a": _beside("The metadata of the issuer are the same at every address that is looked at.", _DISCOVERY),
+    "O4b": _beside("A code needs S256, which the metadata promise.", _SECURITY),
+    "O5": _beside("Whoever issues says its name in every answer to the browser, faults included.", _SECURITY, "SHOULD"),
+    "O6a": _beside("Clients may be known by a document at an https address.", _REGISTRATION, "SHOULD"),
+    "O6b": _beside("Clients may register themselves, with addresses that run nothing.", _REGISTRATION, "MAY"),
+    "O7": _beside("Tokens are for the resource that was named, and for no other.", _SECURITY),
+    "O8": _beside("The browser is sent to an address of the client, letter by letter.", _SECURITY),
+    "O9a": _beside("A refresh token of a public client is good once, and its second use ends all.", _SECURITY),
+    "O9b": _beside("Nobody keeps an answer with tokens.", _SECURITY),
+    "O10": _beside("A client that knows no metadata of resources finds all at the root.", "", "MUST", V2025_03_26),
+    "O11": _beside("A person sees who asks for what, in no frame, before anything is given.", _SECURITY),
+}
+
 CHAPTERS: Final = {
     "Base protocol": _BASE,
     "Messages": _MESSAGES,
@@ -539,6 +574,7 @@ CHAPTERS: Final = {
     "Logs, pages, caches": _LOGS_AND_LISTS,
     "Tasks": _TASKS,
     "Extensions, and what is refused at registration": _OFFLINE,
+    "Authorization": _AUTHORIZATION,
 }
 
 REQUIREMENTS: Final = {key: requirement for chapter in CHAPTERS.values() for key, requirement in chapter.items()}

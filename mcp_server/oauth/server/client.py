@@ -26,6 +26,7 @@ KnownBy = Literal["settings", "document", "registration"]
 _MOST_REDIRECTS: Final = 20
 _MOST_KEYS: Final = 10
 _LONGEST_NAME: Final = 200
+_PUBLIC_PARTS: Final = ("kty", "kid", "use", "alg", "crv", "x", "y", "n", "e")
 _PRIVATE_PARTS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -142,7 +143,11 @@ def keys_in(given: Any) -> tuple[Mapping[str, Any], ...]:
     for key in cast("list[Any]", keys):
         if not isinstance(key, dict) or _PRIVATE_PARTS & cast("dict[str, Any]", key).keys():
             raise _wrong("jwks has to have public keys only.")
-        found.append(cast("dict[str, Any]", key))
+        # Only what is understood: the rest could be of any size and form, and is remembered for as long as the client.
+        parts = {
+            name: value for name in _PUBLIC_PARTS if isinstance(value := cast("dict[str, Any]", key).get(name), str)
+        }
+        found.append(parts)
     return tuple(found)
 
 

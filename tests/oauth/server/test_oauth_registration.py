@@ -46,6 +46,14 @@ def test_a_public_client_is_registered(home: House) -> None:
     assert "client_secret" not in said
 
 
+def test_of_a_key_only_what_is_understood_is_kept(home: House) -> None:
+    key = {"kty": "EC", "crv": "P-256", "x": "eA", "y": "eQ", "kid": "one"}
+    with flow(home, client_id="none yet") as client:
+        junk = {"x5c": ["MIIC"] * 100, "deep": [[[[]]]], "use": 7}
+        said = client.register(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [{**key, **junk}]})
+        assert said["jwks"] == {"keys": [key]}
+
+
 def test_a_client_that_says_nothing_about_its_proof_gets_a_secret(home: House) -> None:
     said = register(home, redirect_uris=["http://127.0.0.1/cb"]).json()
     assert said["token_endpoint_auth_method"] == "client_secret_basic"
