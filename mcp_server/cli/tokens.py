@@ -55,25 +55,33 @@ def listed(subject: str | None, client: str | None) -> None:
 @click.argument("identity", metavar="[ID]", required=False)
 @_SUBJECT
 @_CLIENT
-def revoke(identity: str | None, subject: str | None, client: str | None) -> None:
+@click.option("--sign-out", is_flag=True, help="End the person's sessions and forget their consents, too.")
+def revoke(identity: str | None, subject: str | None, client: str | None, *, sign_out: bool) -> None:
     """End a grant by its ID, or all of a person, of a client, or of both together.
 
-    Other processes notice within OAUTH_REVOCATION_DELAY seconds.
+    Other processes notice within OAUTH_REVOCATION_DELAY seconds. Whoever is still signed in can allow everything again;
+    see --sign-out.
     """
     if (identity is None) == (subject is None and client is None):
         raise Misuse("It is not clear what is to end", "Give an ID, or --subject, or --client.")
+    if sign_out and (subject is None or client is not None):
+        raise Misuse("It is not clear who is to be signed out", "Give --subject, and no --client.")
 
-    async def end(store: Store, _settings: Settings) -> int:
+    async def end(store: Store, _settings: Settings) -> tuple[int, int]:
+        from mcp_server.oauth.login.sessions import forget
         from mcp_server.oauth.server.grants import KIND, end_grants
 
         if identity is not None:
-            return int(await store.delete(KIND, identity))
-        return await end_grants(store, subject=subject, client=client)
+            return int(await store.delete(KIND, identity)), 0
+        # The sessions first, so that there is nothing new while the rest is ended.
+        forgotten = await forget(store, subject) if sign_out and subject is not None else 0
+        return await end_grants(store, subject=subject, client=client), forgotten
 
-    ended = with_store(end)
+    ended, forgotten = with_store(end)
     if identity is not None and not ended:
         raise Problem("There is no such grant", "See them with: mcp-server tokens list")
-    click.echo(f"Ended {ended} grant{'' if ended == 1 else 's'}.")
+    also = f" Of sessions and consents: {forgotten}." if sign_out else ""
+    click.echo(f"Ended {ended} grant{'' if ended == 1 else 's'}.{also}")
 
 
 def _row(record: Record, grant: Grant) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ from granting import CLIENT, Granting
 from issuing import CLAUDE, flow, house
 
 from mcp_server.cli import main
+from mcp_server.oauth.approvals import Person
+from mcp_server.oauth.login.sessions import CONSENT, SESSION, Sessions
 from mcp_server.oauth.server.client import Client
+from mcp_server.oauth.server.grants import KIND
 from mcp_server.oauth.server.options import ServerOptions
 from mcp_server.oauth.server.registrations import Registrations
 from mcp_server.stores import Store, open_store
@@ -91,7 +94,36 @@ def test_the_grants_of_a_person_or_a_client_are_listed_and_ended(kept: str) -> N
     assert run("tokens", "revoke", "--client", CLIENT.id).output == "Ended 1 grant.\n"
 
 
-@pytest.mark.parametrize("args", [(), ("x" * 32, "--subject", "local:anna")])
+def test_a_person_of_another_provider_is_signed_out_as_well(kept: str) -> None:
+    """Whoever is still signed in could allow everything again, and a remembered consent would do so unasked."""
+    anna, ben = "https://login.example.com/#auth0|1", "https://login.example.com/#auth0|2"
+    granted(kept, anna, ben)
+
+    async def sign_in(store: Store) -> None:
+        for subject in (anna, ben):
+            await Sessions(store, "oidc:x", 600).open(Person(subject))
+            await store.put(CONSENT, f"of {subject}", b"{}", lifetime=600, owner=subject)
+
+    async def left(store: Store) -> list[str]:
+        kinds = (SESSION, CONSENT, KIND)
+        return [record.owner for kind in kinds for record in await store.find(kind)]
+
+    within(kept, sign_in)
+    ended = run("tokens", "revoke", "--subject", anna, "--sign-out").output
+    assert ended == "Ended 1 grant. Of sessions and consents: 2.\n"
+    assert within(kept, left) == [ben] * 3
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("x" * 32, "--subject", "local:anna"),
+        ("x" * 32, "--sign-out"),
+        ("--client", "claude", "--sign-out"),
+        ("--client", "claude", "--subject", "local:anna", "--sign-out"),
+    ],
+)
 def test_what_is_to_end_has_to_be_clear(kept: str, args: tuple[str, ...]) -> None:
     assert run("tokens", "revoke", *args).exit_code == 2
 

@@ -49,7 +49,7 @@ def test_a_public_client_is_registered(home: House) -> None:
 def test_of_a_key_only_what_is_understood_is_kept(home: House) -> None:
     key = {"kty": "EC", "crv": "P-256", "x": "eA", "y": "eQ", "kid": "one"}
     with flow(home, client_id="none yet") as client:
-        junk = {"x5c": ["MIIC"] * 100, "deep": [[[[]]]], "use": 7}
+        junk: dict[str, Any] = {"x5c": ["MIIC"] * 100, "deep": [[[[]]]], "use": 7}
         said = client.register(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [{**key, **junk}]})
         assert said["jwks"] == {"keys": [key]}
 
