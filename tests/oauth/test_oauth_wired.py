@@ -235,6 +235,20 @@ def test_what_cannot_be_ends_the_start_with_one_line(name: str, settings: dict[s
     assert [line for line in ran.stderr.splitlines() if name in line]
 
 
+def test_addresses_of_other_servers_are_none_here(tmp_path: Path) -> None:
+    """Once there were guides with these; a client that follows them is neither redirected nor given anything."""
+    with wired(store=sqlite(tmp_path)) as home, home.client() as http:
+        asked = {"client_id": "x", "redirect_uri": "https://evil.example/"}
+        said = {"client_id": "x", "client_secret": "y", "code": "z"}
+        for answer in (
+            http.get("/auth/authorize", params=asked),
+            http.post("/auth/token", json=said),
+            http.get("/api/v1/health"),
+        ):
+            assert (answer.status_code, "location" in answer.headers) == (401, False)
+        assert http.post("/token", json=said).json()["error"] == "invalid_request"
+
+
 def test_a_client_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
     settings = Settings(oauth_enabled=True, store_url=sqlite(tmp_path), oauth_clients='[{"client_id": "x"}]')  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(SettingsError) as raised:

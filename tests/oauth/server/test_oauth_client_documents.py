@@ -413,7 +413,7 @@ def test_nobody_waits_for_a_turn_that_strangers_do_not_give_up(monkeypatch: pyte
         clock.now += 60
         assert await documents.find("https://client.example/unknown") is not None
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize(

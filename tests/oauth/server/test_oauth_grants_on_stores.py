@@ -95,6 +95,9 @@ def test_a_token_that_one_process_revokes_is_gone_for_another_after_the_stated_d
         await one.grants.end(CLIENT, tokens.access)
         assert await one.grants.access(tokens.access) is None, "at once where it was revoked"
         assert await other.grants.look(tokens.access) is None, "introspection is never late"
+        verifier = OwnTokens(other.grants)
+        assert await verifier.verify(tokens.access) is not None
+        assert await verifier.verify(tokens.access, anew=True) is None, "nor is what ends streams"
         at_once = on(any_store, store, revocation_delay=0)
         assert await at_once.grants.access(tokens.access) is None
 

@@ -70,6 +70,14 @@ def test_an_address_that_is_not_the_clients_gets_nobody_redirected(claude: Flow,
     assert is_a_page(claude.authorize(redirect_uri=uri), uri)
 
 
+def test_a_request_for_the_head_alone_leads_nowhere_either(home: House) -> None:
+    """`curl -I`, as a guide once tried it, and was glad to be redirected."""
+    asked = {"client_id": "test", "redirect_uri": "http://localhost", "code_challenge": "test"}
+    with home.client() as http:
+        answer = http.head("/authorize", params={**asked, "code_challenge_method": "S256"})
+    assert (answer.status_code, "location" in answer.headers, answer.text) == (400, False, "")
+
+
 def test_a_client_with_two_addresses_has_to_name_one(home: House) -> None:
     with flow(home, client_id="none yet") as client:
         client.register(redirect_uris=list(CLAUDE))
