@@ -49,7 +49,7 @@ def claims_of(
             leeway=_LEEWAY,
             options={"require": list(_REQUIRED)},
         )
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError) as error:  # by a key that is none
         msg = f"{type(error).__name__}: {error}"
         raise NotGenuine(msg) from None
     _check_for_us(claims, client_id, nonce)

@@ -166,7 +166,7 @@ def _key(entry: Mapping[str, Any]) -> PublicKey | None:
         return None
     try:
         key = jwt.PyJWK(dict(entry)).key
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):
         return None
     algorithms = _algorithms(key)
     if "alg" in entry:

@@ -105,6 +105,6 @@ def _signed(assertion: str, keys: Sequence[Mapping[str, Any]]) -> Mapping[str, A
                     "verify_jti": False,
                 },
             )
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):
             continue  # the next key may be the one
     raise invalid_client("The assertion is not signed by a key of the client.")

@@ -114,6 +114,16 @@ def test_an_address_at_google_counts_if_google_answers_for_it(
             assert signed_in(server, browser).status == status
 
 
+@pytest.mark.parametrize(
+    "key",
+    [{}, {"n": "!", "e": "AQAB"}, {"n": 7, "e": "AQAB"}, {"alg": "RS256"}, {"n": "AA", "e": "AQAB", "use": "enc"}],
+)
+def test_a_key_of_the_provider_that_is_none_checks_nothing(key: dict[str, Any]) -> None:
+    source = Provider()
+    with pytest.raises(NotGenuine):
+        claims_of(source.identity("n"), [{"kty": "RSA", "kid": "k1", **key}], issuer="", client_id=CLIENT, nonce="n")
+
+
 def test_google_may_call_itself_by_its_name_alone() -> None:
     source = Provider(claims=lambda claims: {**claims, "iss": "accounts.google.com"})
     keys = [{**json.loads(jwt.get_algorithm_by_name("RS256").to_jwk(source.key.public_key())), "kid": "k1"}]  # type: ignore[arg-type]

@@ -139,6 +139,9 @@ def test_keys_that_cannot_be_read_are_passed_over(office: Office) -> None:
         {"kty": "RSA", "n": "AA", "e": 5},
         {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
         {"kty": "OKP", "crv": "X25519", "x": "AA"},
+        {"kty": "oct", "alg": "none"},
+        {"kty": "oct", "alg": "HS256"},
+        {"kty": "RSA", "alg": "HS256", "n": "AA", "e": "AQAB"},
         {**good, "alg": 5},
         {**good, "kid": 5},
     ]

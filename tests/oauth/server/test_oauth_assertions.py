@@ -135,6 +135,24 @@ def test_an_assertion_that_is_not_signed_by_the_key_is_refused(home: House) -> N
         assert ask(home, signed, client_id="signer") == BAD
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"kty": "oct", "alg": "none"},
+        {"kty": "oct", "alg": "HS256"},
+        {"kty": "EC", "alg": "none"},
+        {"kty": "RSA", "alg": "HS256", "n": "AA", "e": "AQAB"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "!"},
+    ],
+)
+def test_a_key_that_is_none_proves_nothing(home: House, key: dict[str, str]) -> None:
+    """Anybody may register it."""
+    with flow(home, client_id="none yet") as client:
+        client.register(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [key]})
+        said = claims(home, iss=client.client_id, sub=client.client_id)
+        assert ask(home, jwt.encode(said, SECRET, "ES256"), client_id=client.client_id) == BAD
+
+
 def _hmac(said: dict[str, Any], key: bytes) -> str:
     """What PyJWT refuses to make: it takes the key for what it is."""
     import hashlib
