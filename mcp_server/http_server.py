@@ -296,7 +296,7 @@ class _Faces:
             settings.sse_heartbeat_interval,
             settings.sse_stream_timeout,
             lasting,
-            hold=oauth.hold if oauth else None,
+            hold=oauth.hold if oauth and lasting else None,
         )
         return cls(
             HttpFace(engine, sessions, Journals(), streaming, neighbours, challenge=oauth.challenge if oauth else None),

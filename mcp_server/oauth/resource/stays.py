@@ -150,8 +150,8 @@ class Stays:
             del self._stays[stay.token]
         if stay.ends:
             logger.info("OAUTH streams have ended with their token (%d): %s", len(stay.ends), why)
-        for end in list(stay.ends):
-            end()
+        for end in stay.ends:
+            asyncio.get_running_loop().call_soon(end)  # each for itself: none is to keep the others from ending
 
 
 def _nothing() -> None: ...
