@@ -44,6 +44,7 @@ class Connection(UvicornProtocol):
     """How long a client may leave the end of an answer unread, in seconds, once the connection is closed."""
     goodbye_time = 1.0
     """How long a client may take, in seconds, to let go of a connection that is closed because the process ends."""
+    _leaving = False
     look_after = 5.0
     """How often a connection is looked after, in seconds."""
 
@@ -58,7 +59,6 @@ class Connection(UvicornProtocol):
         self._unread = 0
         self._moved = self.idle_since
         self._look: asyncio.TimerHandle | None = None
-        self._leaving = False
 
     @property
     def fresh(self) -> bool:

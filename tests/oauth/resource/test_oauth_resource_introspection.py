@@ -205,8 +205,8 @@ def test_the_stated_time_begins_before_the_token_is_asked_about() -> None:
         clock = Time()
 
         class Slow(Registrar):
-            async def verify(self, token: str) -> Access | None:
-                found = await super().verify(token)
+            async def verify(self, token: str, *, anew: bool = False) -> Access | None:
+                found = await super().verify(token, anew=anew)
                 clock.now += 20
                 return found
 
@@ -223,8 +223,8 @@ def test_the_stated_time_begins_before_the_token_is_asked_about() -> None:
 class Ledger(Registrar):
     """Tokens of our own, by who remembers what it finds and hears of revocations."""
 
-    async def verify(self, token: str) -> Access | None:
-        found = await super().verify(token)
+    async def verify(self, token: str, *, anew: bool = False) -> Access | None:
+        found = await super().verify(token, anew=anew)
         return None if found is None else replace(found, remembered=True)
 
 
@@ -247,8 +247,8 @@ def test_nobody_gets_an_answer_that_was_under_way_before_a_revocation() -> None:
         found, go_on = asyncio.Event(), asyncio.Event()
 
         class Slow(Ledger):
-            async def verify(self, token: str) -> Access | None:
-                access = await super().verify(token)
+            async def verify(self, token: str, *, anew: bool = False) -> Access | None:
+                access = await super().verify(token, anew=anew)
                 if access is not None:
                     found.set()
                     await go_on.wait()

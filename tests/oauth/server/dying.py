@@ -59,7 +59,7 @@ async def live(url: str, prefix: str, behind: int) -> None:
     code = code_in(await granting.grants.allow(identity, Person("local:anna")))
     say("code", code)
     tokens = await granting.redeem(code)
-    await registrations.used(client.id)
+    await registrations.used(client)
     say("refresh", tokens.refresh or "")
     await granting.refresh(tokens.refresh)
     say("alive")
