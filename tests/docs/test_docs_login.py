@@ -18,6 +18,7 @@ from mcp_server.settings.dotenv import read_dotenv
 
 PAGE = (ROOT / "docs" / "connectors.md").read_text(encoding="utf-8")
 PUBLIC = "https://mcp.example.com"
+TOTP_KEY = "what-openssl-makes-by-the-line-of-the-page"
 _WITHOUT_A_PERSON = {"users add": ["--password-stdin"], "users totp": ["--unconfirmed"]}
 
 
@@ -33,7 +34,7 @@ def operator(line: str, store: str) -> str:
     words += _WITHOUT_A_PERSON.get(" ".join(words[:2]), []) if "--off" not in words else []
     ran = subprocess.run(
         [sys.executable, "-m", "mcp_server", *words],
-        cwd=ROOT, env={"PATH": os.environ["PATH"], "STORE_URL": store},
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "STORE_URL": store, "OAUTH_TOTP_KEY": TOTP_KEY},
         input="correct horse battery staple", capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, line + ran.stderr

@@ -52,6 +52,9 @@ class Hall:
         asyncio.run(_end_sessions(self.store, subject))
 
 
+TOTP_KEY = "a-key-for-one-time-codes-of-the-tests"
+
+
 @contextmanager
 def hall(directory: Path, *people: str, scheme: str = "http") -> Generator[Hall]:
     """A server with accounts for these people, all with the same password; `tina` signs in with a code as well."""
@@ -68,6 +71,7 @@ def hall(directory: Path, *people: str, scheme: str = "http") -> Generator[Hall]
         "PORT": port,
         "PUBLIC_URL": f"{scheme}://localhost:{port}",
         "STORE_URL": store,
+        "OAUTH_TOTP_KEY": TOTP_KEY,
         # The documents of clients may be on this machine, behind this certificate.
         "OAUTH_LOOPBACK_DOCUMENTS": "true",
         "SSL_CERT_FILE": str(certificate),
@@ -93,7 +97,7 @@ def _demand_codes(store: str, name: str) -> str:
 def _command(store: str, *words: str, given: str = "") -> str:
     ran = subprocess.run(
         [sys.executable, "-m", "mcp_server", *words],
-        cwd=ROOT, env={"PATH": os.environ["PATH"], "STORE_URL": store},
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "STORE_URL": store, "OAUTH_TOTP_KEY": TOTP_KEY},
         input=given, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
