@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from benchmarks.servers import tools
 from benchmarks.servers.serving import serve, wanted
 from mcp_server import Context, Server
+from mcp_server.heap import keep_freed_memory
 from mcp_server.http_server import http_app
 from mcp_server.listening import bound
 from mcp_server.observe.logs import configure
@@ -53,6 +54,7 @@ def settings_of(mode: str) -> Settings:
     everything = mode == "everything"
     return Settings.model_validate(
         {
+            "max_connections": 5000,
             "sse_max_connections": 5000,
             "max_output_bytes": 2**30,
             "rate_limit": ANY_NUMBER if everything or mode == "limit" else "off",
@@ -93,5 +95,6 @@ if __name__ == "__main__":
         serve(application, options)
     else:
         # As `mcp-server run` does.
+        keep_freed_memory()
         settings = settings_of(options.mode)
         run_uvicorn(application, settings, bound(settings.host, options.port))

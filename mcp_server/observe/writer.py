@@ -2,13 +2,15 @@
 
 A host that starts us over stdio may never read our standard error, and a pipe that nobody reads holds 64 KiB: the
 next line written to it would stop the server for good. So a line is only put into a queue, which a thread empties
-every `tick` seconds, sooner when many lines wait or one matters. The thread sleeps while there is nothing to write.
+every `tick` seconds, sooner when many lines wait or one matters. The thread sleeps while there is nothing to write, and
+when it is awake it does hardly any Python: two threads that want the interpreter at the same time pay for it, most of
+all on two cores.
 
 What that costs: a process that is killed loses the last tick of its log. What is bounded: the queue. When it is full,
 lines are lost and counted, and the count is logged once the reader is back. `flush` waits, but never for long; it is
 called at exit, and by whoever freezes the process (AWS Lambda).
 
-Knows nothing of records and levels: an entry is a value and the function that makes text of it.
+Knows nothing of records and levels: it is given a value and the function that makes text of it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -27,9 +30,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("mcp_server.log")
 
-_Entry: TypeAlias = "tuple[Callable[[Any], str], Any] | threading.Event"
-_LINES_A_WRITE: Final = 128
-"""Few enough that the thread is never in the way of a call for long, as a write lets go of the interpreter."""
+_Entry: TypeAlias = "str | threading.Event"
 
 _PATIENCE: Final = 0.2
 """How long a flush waits by default: twice that must pass unnoticed when a process ends."""
@@ -79,15 +80,15 @@ class LineWriter:
             os.register_at_fork(after_in_child=self._begin)
 
     def put(self, render: Callable[[T], str], value: T) -> None:
-        """Have `render(value)` written soon; it runs in another thread."""
-        waiting = self._queue.qsize()
+        """Have `render(value)` written soon."""
+        waiting = len(self._queue)
         if waiting >= self._capacity:
             # Threads that lose a line at the same moment may count one: this is a hint, not a ledger.
             self._lost += 1
             return
-        self._queue.put((render, value))
-        if self._thread is None:
-            self._start()
+        self._queue.append(_text_of(render, value))
+        if self._asleep:
+            self._wake()
         elif waiting == self._many:
             self.hasten()
 
@@ -101,7 +102,8 @@ class LineWriter:
         if self._thread is None:
             return True
         written = threading.Event()
-        self._queue.put(written)
+        self._queue.append(written)
+        self._wake()
         self.hasten()
         return written.wait(patience)
 
@@ -113,20 +115,33 @@ class LineWriter:
             return
         self.flush(patience)
         self._closing = True
-        self._queue.put(threading.Event())
+        self._queue.append(threading.Event())
+        self._wake()
         self.hasten()
         thread.join(patience)
         if not thread.is_alive():
             self._thread = None
+            self._asleep = True
 
     def _begin(self) -> None:
-        # Of all queues only this kind may be used by a signal handler that interrupted another use of it.
-        self._queue: SimpleQueue[_Entry] = SimpleQueue()
+        # All of these may be used by a signal handler that interrupted another use of them.
+        self._queue: deque[_Entry] = deque()
+        self._alarm: SimpleQueue[None] = SimpleQueue()
+        """Ends the thread's sleep."""
         self._bell: SimpleQueue[None] = SimpleQueue()
+        """Ends its waiting for further lines."""
+        self._asleep = True
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
         self._lost = 0
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._start()
+        else:
+            self._asleep = False
+            self._alarm.put(None)
 
     def _start(self) -> None:
         with self._starting:
@@ -140,29 +155,30 @@ class LineWriter:
 
     def _run(self) -> None:
         while not self._closing:
-            entry = self._queue.get()
+            self._sleep()
             with suppress(Empty):
                 self._bell.get(timeout=self._tick)
-            self._empty(entry)
+            self._empty()
 
-    def _empty(self, entry: _Entry | None) -> None:
-        lines: list[str] = []
-        while entry is not None:
-            if isinstance(entry, threading.Event):
-                self._write(lines)
-                entry.set()
-            else:
-                lines.append(_text_of(*entry))
-            if len(lines) == _LINES_A_WRITE:
-                self._write(lines)
-            entry = self._next()
-        self._write(lines)
+    def _sleep(self) -> None:
+        """Until there is something to write."""
+        # Said before looking: whoever puts a line after the look finds that it has somebody to wake.
+        self._asleep = True
+        while not self._queue:
+            self._alarm.get()
+        self._asleep = False
 
-    def _next(self) -> _Entry | None:
-        try:
-            return self._queue.get_nowait()
-        except Empty:
-            return None
+    def _empty(self) -> None:
+        take = self._queue.popleft
+        while waiting := len(self._queue):
+            lines: list[str] = []
+            for entry in [take() for _ in range(waiting)]:
+                if isinstance(entry, str):
+                    lines.append(entry)
+                else:
+                    self._write(lines)
+                    entry.set()
+            self._write(lines)
 
     def _write(self, lines: list[str]) -> None:
         if not lines:

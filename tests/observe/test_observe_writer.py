@@ -126,15 +126,16 @@ def test_nobody_waits_for_a_reader_who_does_not_read(pipe: Pipe, writer: LineWri
 
 
 def test_lost_lines_are_counted_and_told(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
-    writer = LineWriter(Outlet(pipe.stream), tick=HOUR, capacity=4)
     busy, go_on = threading.Event(), threading.Event()
 
-    def keep_busy(line: str) -> str:
-        busy.set()
-        go_on.wait(5)
-        return line
+    class Busy(Outlet):
+        def write(self, text: str) -> bool:
+            busy.set()
+            go_on.wait(5)
+            return super().write(text)
 
-    writer.put(keep_busy, "first\n")
+    writer = LineWriter(Busy(pipe.stream), tick=HOUR, capacity=4)
+    writer.put(str, "first\n")
     writer.hasten()
     assert busy.wait(5)
     for _ in range(10):
