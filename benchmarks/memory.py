@@ -10,7 +10,8 @@ from benchmarks.load import Ask, WrongAnswer, exchange, run
 from benchmarks.processes import Server
 
 STREAMS = 1000
-SESSIONS = 1000
+SESSIONS = 3000
+"""More than streams: beside so little memory, the lines of a log that wait to be written would count."""
 _FIRST = 20
 """So many come before the first look, as the first ones pay for what is shared by all."""
 _PATIENCE = 30.0
