@@ -40,6 +40,8 @@ _PATIENCE: Final = 5.0
 """Seconds that Redis may take to answer."""
 _FAREWELL: Final = 1.0
 """Seconds that closing may take for what has not been sent."""
+_AGAIN: Final = 0.1
+"""Seconds after which whatever has not heard that it should end is told again."""
 
 _FAILURES: Final = (RedisError, OSError, TimeoutError)
 
@@ -85,7 +87,7 @@ class RedisBus:
 
     async def close(self) -> None:
         """Send what is to be sent, if that takes but a moment, and let go of the connections."""
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks = set(self._tasks), []
         if not tasks:
             return
         try:
@@ -93,9 +95,11 @@ class RedisBus:
                 async with asyncio.timeout(0 if self._away else _FAREWELL):
                     await self._queue.join()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            # Again and again: a cancellation that meets the end of a request to Redis can be lost in the client.
+            while tasks:
+                for task in tasks:
+                    task.cancel()
+                _, tasks = await asyncio.wait(tasks, timeout=_AGAIN)
 
     def publish(self, topic: str, message: bytes) -> None:
         """Send a message without waiting for anything."""

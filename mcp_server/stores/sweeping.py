@@ -58,7 +58,7 @@ class Sweeper:
                 await task
 
     async def _run(self) -> None:
-        while True:
+        while self._task is not None:  # a cancellation can be lost in the client of a store
             # Not at the start: a process that begins has better things to do, and many may begin at once.
             await self._pause(self._every * random.uniform(1 - _SPREAD, 1 + _SPREAD))  # noqa: S311 - no secret
             try:

@@ -440,3 +440,30 @@ def test_servers_of_other_names_do_not_hear_each_other() -> None:
             assert ears[1].messages == []
 
     asyncio.run(main())
+
+
+def test_a_cancellation_that_is_lost_in_the_client_is_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        with own_redis(tmp_path) as server:
+            bus = RedisBus(server.url)
+            await bus.open()
+            await _until(bus.listening.is_set)
+            publishes, deaf = asyncio.Event(), [True]
+
+            async def publish(*_: object) -> None:
+                publishes.set()
+                while deaf:
+                    try:
+                        await asyncio.sleep(3600)
+                    except asyncio.CancelledError:
+                        deaf.clear()
+
+            monkeypatch.setattr(bus._sender, "publish", publish)  # pyright: ignore[reportPrivateUsage]
+            bus.publish("topic", b"1")
+            await publishes.wait()
+            async with asyncio.timeout(PATIENCE):
+                await bus.close()
+
+    asyncio.run(main())
