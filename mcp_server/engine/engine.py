@@ -317,7 +317,7 @@ class Engine:
         peer = request.peer
         description = self._about()[0]
         # An old version can only be agreed upon in a handshake; a request that carries one of its own is not served.
-        if not peer.modern and modern.is_modern(request.params):
+        if peer.version not in self._methods or (not peer.modern and modern.is_modern(request.params)):
             raise unsupported_version(peer.version)
         handler = self._handlers.get((peer.version, request.method))
         if handler is None:
@@ -326,10 +326,7 @@ class Engine:
         return handler
 
     def _find_handler(self, version: str, method: str, description: Description) -> Handler:
-        methods = self._methods.get(version)
-        if methods is None:
-            raise unsupported_version(version)
-        handler = methods.get(method) or description.methods.get(method)
+        handler = self._methods[version].get(method) or description.methods.get(method)
         if handler is None or not _offered(method, description.capabilities):
             raise method_not_found(method)
         return handler
