@@ -44,9 +44,10 @@ class Connection(UvicornProtocol):
     """How long a client may leave the end of an answer unread, in seconds, once the connection is closed."""
     goodbye_time = 1.0
     """How long a client may take, in seconds, to let go of a connection that is closed because the process ends."""
-    _leaving = False
     look_after = 5.0
     """How often a connection is looked after, in seconds."""
+    _leaving = False
+    """Whether it is to be closed because the process ends."""
 
     # uvicorn's own attributes are just as many as instances of a class can share the names of.
     __slots__ = ("_head", "_look", "_moved", "_unread", "idle_since")

@@ -59,9 +59,8 @@ def end_of(answer: Answer, most_bytes: int) -> dict[str, Any]:
         logger.warning("The result of a task has %d bytes, and is not kept: more than TASK_MAX_RESULT", len(body))
         return _not_kept(f"The result is too large to be kept ({len(body)} bytes of {most_bytes} allowed)")
     try:
-        result = from_json(b'{"result":%b}' % body)[
-            "result"
-        ]  # as far down as in the record, where it must be read again
+        # As far down as in the record, where it must be read again.
+        result = from_json(b'{"result":%b}' % body)["result"]
     except ValueError:
         return _not_kept("The result is nested too deep to be kept")
     return {"status": "completed", "result": result, "message": _said(result) if result.get("isError") else None}

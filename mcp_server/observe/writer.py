@@ -162,9 +162,12 @@ class LineWriter:
 
     def _sleep(self) -> None:
         """Until there is something to write."""
-        # Said before looking: whoever puts a line after the look finds that it has somebody to wake.
-        self._asleep = True
-        while not self._queue:
+        while True:
+            # Said before each look: whoever puts a line after the look finds that it has somebody to wake. Somebody
+            # whose line has been written already may wake us too.
+            self._asleep = True
+            if self._queue:
+                break
             self._alarm.get()
         self._asleep = False
 

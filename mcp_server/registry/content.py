@@ -21,7 +21,9 @@ CONTENT_TYPES: Final = (Audio, EmbeddedResource, File, Image, ResourceLink)
 _RESULT_FIELDS: Final = ("content", "structuredContent", "isError", "_meta")
 _FOREIGN: Final = "mcp_types"
 _SAMPLE: Final = 4096
+"""How many bytes of a long value are looked at to tell whether it is text or a table."""
 _FEW: Final = 64
+"""How many quotes those of a text have at most."""
 _PLAIN: Final = frozenset({dict, list, str, int, float, bool, type(None)})
 """Types of which nearly every value is; none of them is more than a value."""
 

@@ -111,6 +111,20 @@ def test_many_lines_do_not_wait_for_the_tick(pipe: Pipe, writer: LineWriter) -> 
     assert arrives(pipe)
 
 
+def test_whoever_wakes_the_thread_for_nothing_does_not_keep_it_asleep(pipe: Pipe) -> None:
+    """A line may be written between the moment it is put and the moment at which the thread is woken for it."""
+    writer = LineWriter(Outlet(pipe.stream), tick=0.001)
+    writer.put(str, "first\n")
+    assert writer.flush(5)
+    assert pipe.read() == "first\n"
+    writer._wake()  # pyright: ignore[reportPrivateUsage]
+    while not writer._alarm.empty():  # pyright: ignore[reportPrivateUsage]
+        os.sched_yield()
+    writer.put(str, "second\n")
+    assert arrives(pipe)
+    writer.close()
+
+
 def test_an_urgent_line_does_not_wait_for_the_tick(pipe: Pipe, writer: LineWriter) -> None:
     writer.put(str, "urgent\n")
     writer.hasten()
