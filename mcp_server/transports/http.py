@@ -172,6 +172,7 @@ class HttpFace:
             # Behind the guards a body comes as one message, which is not worth another coroutine.
             whole = message["type"] == "http.request" and not message.get("more_body", False)
             body = parse(message.get("body", b"") if whole else await rest_of_body(message, post.receive))
+            del message  # it may be megabytes, and the call may last
             await self._answer(post, body)
         except ProtocolError as error:
             await self._refuse(post, body, error.failure)
