@@ -7,7 +7,7 @@ grow; whatever is not a name of ours is counted under `unknown`.
 Several workers count into one directory of memory-mapped files (prometheus-client's multiprocess mode), and any of
 them answers for all: the process that starts them calls `share_between_workers` first. Without it each worker would
 answer for itself, and a scrape would see another one each time. A process that is alone counts its calls in `tallies`,
-at a quarter of the cost.
+at a tenth of the cost.
 """
 
 from __future__ import annotations
